@@ -1,0 +1,70 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+// Every target gets the same strict settings; a target that drifts would be a bug.
+let strict: [SwiftSetting] = [
+  .swiftLanguageMode(.v6),
+  .enableUpcomingFeature("ExistentialAny"),
+  .enableUpcomingFeature("InternalImportsByDefault"),
+  .enableUpcomingFeature("MemberImportVisibility"),
+  .treatAllWarnings(as: .error),
+]
+
+// The arrows of ARCHITECTURE.md: each module and all it may import.
+func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .target(name: name, dependencies: dependencies, swiftSettings: strict)
+}
+
+func tests(_ module: String, _ dependencies: [Target.Dependency] = []) -> Target {
+  .testTarget(
+    name: "\(module)Tests",
+    dependencies: [.init(stringLiteral: module), "TestSupport"] + dependencies,
+    resources: [.copy("Goldens")],
+    swiftSettings: strict)
+}
+
+let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+
+let package = Package(
+  name: "TinyAlign",
+  platforms: [.macOS(.v15)],
+  products: [
+    .executable(name: "tinyalign", targets: ["TinyAlignCommand"]),
+    .library(name: "TinyAlign", targets: ["TinyAlign"]),
+  ],
+  dependencies: [
+    .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+    .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+    .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+  ],
+  targets: [
+    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .target(name: "CPlatform"),
+    .target(name: "EmbeddedAssets"),
+    module("Kernels", [.target(name: "COpenBLAS", condition: .when(platforms: [.linux])), "CPlatform"]),
+    module("Tokenizers"),
+    module("Checkpoints"),
+    module("PolicyGradients"),
+    module("Runs"),
+    module("Transformers", ["Kernels", "Checkpoints"]),
+    module("Rewards", ["Transformers", "Tokenizers", "Checkpoints"]),
+    module(
+      "Alignment",
+      [
+        "Rewards", "Transformers", "PolicyGradients", "Tokenizers", "Checkpoints", "Kernels", "Runs", "EmbeddedAssets",
+        crypto, yams,
+      ]),
+    module("Reports", ["Runs"]),
+    module(
+      "TinyAlign",
+      ["Alignment", "Rewards", "Transformers", "PolicyGradients", "Tokenizers", "Checkpoints", "Kernels", "Runs", "Reports"]),
+    .executableTarget(name: "TinyAlignCommand", dependencies: ["TinyAlign", argumentParser], swiftSettings: strict),
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+    tests("Tokenizers"),
+    tests("Checkpoints"),
+    tests("Reports", ["Runs"]),
+  ]
+)
