@@ -1,0 +1,170 @@
+/// Hidden states of a frozen model and its head, to which KL is measured.
+public struct ReferenceRows {
+  /// [rows, hiddenSize] of the reference model.
+  public var hidden: Floats
+  /// The reference model's head; its hidden size may differ, its vocabulary may not.
+  public var head: VocabularyHead
+
+  /// The reference's hidden states, row for row.
+  public init(hidden: Floats, head: VocabularyHead) {
+    self.hidden = hidden
+    self.head = head
+  }
+}
+
+/// Where ``VocabularyHead/evaluate(_:hidden:reference:gradients:)`` puts gradients.
+public struct HeadGradients {
+  /// [rows, hiddenSize], overwritten.
+  public var hidden: MutableFloats
+  /// [vocabularySize, hiddenSize], added to.
+  public var weight: MutableFloats
+
+  /// Memory for the gradients.
+  public init(hidden: MutableFloats, weight: MutableFloats) {
+    self.hidden = hidden
+    self.weight = weight
+  }
+}
+
+extension VocabularyHead {
+  /// Logits, log-softmax, entropy, both KLs and, where asked for, the gradients of `loss`, a chunk of rows at a time.
+  ///
+  /// - Parameters:
+  ///   - loss: its weights are read, its results written.
+  ///   - hidden: [loss.rowCount, hiddenSize].
+  ///   - reference: the frozen model's rows, or nil: KLs are then zero and their weights must be.
+  ///   - gradients: nil to evaluate only.
+  /// - Complexity: 2 * rows * vocabularySize * hiddenSize FLOPs for each of: logits, reference, two gradients.
+  public func evaluate(
+    _ loss: inout HeadLoss, hidden: Floats, reference: ReferenceRows? = nil, gradients: HeadGradients? = nil
+  ) {
+    let rows = loss.rowCount
+    let chunk = chunkSize(rows: rows)
+    if let reference {
+      precondition(reference.head.vocabularySize == vocabularySize, "\(reference.head.vocabularySize) tokens against \(vocabularySize)")
+    }
+    withScratch((reference == nil ? 1 : 2) * chunk * vocabularySize) { logits in
+      let referenceLogits = reference == nil ? nil : logits + chunk * vocabularySize
+      var start = 0
+      while start < rows {
+        let count = min(chunk, rows - start)
+        let chunkHidden = hidden + start * hiddenSize
+        linear(
+          chunkHidden, weight: weight, into: logits, rows: count, inputSize: hiddenSize, outputSize: vocabularySize)
+        if let reference, let referenceLogits {
+          linear(
+            reference.hidden + start * reference.head.hiddenSize, weight: reference.head.weight, into: referenceLogits,
+            rows: count, inputSize: reference.head.hiddenSize, outputSize: vocabularySize)
+        }
+        evaluateRows(start..<start + count, &loss, logits, referenceLogits, writesGradients: gradients != nil)
+        if let gradients {
+          linearInputGradient(
+            logits, weight: weight, into: gradients.hidden + start * hiddenSize,
+            rows: count, inputSize: hiddenSize, outputSize: vocabularySize)
+          accumulateLinearWeightGradient(
+            chunkHidden, outputGradient: logits, weightGradient: gradients.weight,
+            rows: count, inputSize: hiddenSize, outputSize: vocabularySize)
+        }
+        start += count
+      }
+    }
+  }
+
+  /// Rows of one chunk; where asked for, each row of logits is replaced by its gradient.
+  private func evaluateRows(
+    _ rows: Range<Int>, _ loss: inout HeadLoss, _ logits: MutableFloats, _ referenceLogits: MutableFloats?,
+    writesGradients: Bool
+  ) {
+    loss.withRows { view in
+      parallel(rows.count, minimumChunk: 8_192 / vocabularySize + 1) { part in
+        for index in part {
+          view.evaluate(
+            row: rows.lowerBound + index, logits + index * vocabularySize,
+            referenceLogits.map { $0 + index * vocabularySize }, count: vocabularySize, writesGradients: writesGradients)
+        }
+      }
+    }
+  }
+}
+
+/// The arrays of a ``HeadLoss`` as several threads see them: each row is written by one thread only.
+private struct HeadLossRows {
+  let starts: UnsafePointer<Int>
+  let tokens: UnsafePointer<Int32>
+  let weights: Floats
+  let forwardWeights: Floats
+  let reverseWeights: Floats
+  let logProbabilities: MutableFloats
+  let entropies: MutableFloats
+  let forwardKLs: MutableFloats
+  let reverseKLs: MutableFloats
+
+  func evaluate(
+    row: Int, _ logits: MutableFloats, _ referenceLogits: MutableFloats?, count: Int, writesGradients: Bool
+  ) {
+    let targets = starts[row]..<starts[row + 1]
+    let normalizer = logSumExp(logits, count: count)
+    for target in targets { logProbabilities[target] = logits[Int(tokens[target])] - normalizer }
+    let reverseWeight = reverseWeights[row]
+    if let referenceLogits {
+      // Differences of log-probabilities, not of sums: KLs of 1e-6 nats must not drown in rounding.
+      let divergence = compareRows(
+        logits, normalizer, referenceLogits, logSumExp(referenceLogits, count: count), count: count,
+        keepsDifferences: reverseWeight != 0)
+      entropies[row] = divergence.entropy
+      forwardKLs[row] = divergence.forward
+      reverseKLs[row] = divergence.reverse
+    } else {
+      entropies[row] = probabilitiesInPlace(logits, normalizer, count: count)
+    }
+    guard writesGradients else { return }
+    let targetWeight = targets.reduce(Float(0)) { $0 + weights[$1] }
+    if let referenceLogits, reverseWeight != 0 {
+      reverseKLGradient(
+        logits, differences: referenceLogits, count: count, probabilityWeight: targetWeight, klWeight: reverseWeight,
+        kl: reverseKLs[row])
+    } else if let referenceLogits, forwardWeights[row] != 0 {
+      forwardKLGradient(
+        logits, reference: referenceLogits, count: count, probabilityWeight: targetWeight,
+        klWeight: forwardWeights[row])
+    } else {
+      scaleInPlace(logits, by: targetWeight, count: count)
+    }
+    for target in targets { logits[Int(tokens[target])] -= weights[target] }
+  }
+}
+
+extension HeadLoss {
+  fileprivate mutating func withRows(_ body: (HeadLossRows) -> Void) {
+    targetStarts.withUnsafeBufferPointer { starts in
+      targetTokens.withUnsafeBufferPointer { tokens in
+        targetWeights.withUnsafeBufferPointer { weights in
+          forwardKLWeights.withUnsafeBufferPointer { forwardWeights in
+            reverseKLWeights.withUnsafeBufferPointer { reverseWeights in
+              targetLogProbabilities.withUnsafeMutableBufferPointer { logProbabilities in
+                entropies.withUnsafeMutableBufferPointer { entropies in
+                  forwardKLs.withUnsafeMutableBufferPointer { forwardKLs in
+                    reverseKLs.withUnsafeMutableBufferPointer { reverseKLs in
+                      // An array without elements has no address; none of its elements is then read.
+                      guard let starts = starts.baseAddress, let forwardWeights = forwardWeights.baseAddress,
+                        let reverseWeights = reverseWeights.baseAddress, let entropies = entropies.baseAddress,
+                        let forwardKLs = forwardKLs.baseAddress, let reverseKLs = reverseKLs.baseAddress,
+                        let tokens = tokens.baseAddress, let weights = weights.baseAddress,
+                        let logProbabilities = logProbabilities.baseAddress
+                      else { return }
+                      body(
+                        HeadLossRows(
+                          starts: starts, tokens: tokens, weights: weights, forwardWeights: forwardWeights,
+                          reverseWeights: reverseWeights, logProbabilities: logProbabilities, entropies: entropies,
+                          forwardKLs: forwardKLs, reverseKLs: reverseKLs))
+                    }
+                  }
+                }
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
