@@ -136,7 +136,7 @@ extension TreeAttention {
 }
 
 /// Memory for `count` floats while `body` runs; its content is undefined.
-@inline(__always) func withScratch<Result>(_ count: Int, _ body: (MutableFloats) -> Result) -> Result {
+@inline(__always) public func withScratch<Result>(_ count: Int, _ body: (MutableFloats) -> Result) -> Result {
   let scratch = MutableFloats.allocate(capacity: max(1, count))
   defer { scratch.deallocate() }
   return body(scratch)

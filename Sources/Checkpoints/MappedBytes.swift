@@ -1,0 +1,93 @@
+public import Foundation
+
+#if canImport(Darwin)
+  import Darwin
+#else
+  import Glibc
+#endif
+
+/// Read-only bytes: a file mapped into memory, or static memory such as the model embedded in the program.
+///
+/// The bytes of a mapped file stay valid when the file is replaced or deleted, as ``writeAtomically(_:to:)`` does;
+/// they must not be overwritten or cut in place while they are mapped.
+public final class MappedBytes: @unchecked Sendable {
+  private let buffer: UnsafeRawBufferPointer
+  private let isMapped: Bool
+
+  /// Maps a regular file; an empty file gives no bytes.
+  ///
+  /// - Throws: ``CheckpointError`` when the file is missing, not a regular file, or unreadable.
+  public init(file: URL) throws {
+    let path = try systemPath(file)
+    // Without O_NONBLOCK, opening a named pipe would wait for a writer.
+    let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+    guard descriptor >= 0 else {
+      let code = errno
+      if code == ENOENT || code == ENOTDIR {
+        throw CheckpointError.missingFile(path: path, hint: "check the path")
+      }
+      throw CheckpointError.io(action: "read", path: path, reason: systemMessage(code))
+    }
+    defer { close(descriptor) }
+    var status = stat()
+    guard fstat(descriptor, &status) == 0 else {
+      throw CheckpointError.io(action: "read", path: path, reason: systemMessage(errno))
+    }
+    guard status.st_mode & S_IFMT == S_IFREG else {
+      let kind = status.st_mode & S_IFMT == S_IFDIR ? "it is a folder" : "it is not a regular file"
+      throw CheckpointError.io(action: "read", path: path, reason: kind)
+    }
+    let count = Int(status.st_size)
+    guard count > 0 else {
+      buffer = UnsafeRawBufferPointer(start: nil, count: 0)
+      isMapped = false
+      return
+    }
+    guard let start = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0), start != MAP_FAILED else {
+      throw CheckpointError.io(action: "map", path: path, reason: systemMessage(errno))
+    }
+    buffer = UnsafeRawBufferPointer(start: start, count: count)
+    isMapped = true
+  }
+
+  /// Refers to memory that lives as long as the program.
+  public init(staticBytes: UnsafeRawBufferPointer) {
+    buffer = staticBytes
+    isMapped = false
+  }
+
+  deinit {
+    if isMapped { munmap(UnsafeMutableRawPointer(mutating: buffer.baseAddress), buffer.count) }
+  }
+
+  /// The number of bytes.
+  public var count: Int { buffer.count }
+
+  /// Calls `body` with the bytes, which are valid only during the call.
+  public func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
+    try withExtendedLifetime(self) { try body(buffer) }
+  }
+
+  /// A copy of the bytes.
+  public var data: Data { withUnsafeBytes { Data($0) } }
+}
+
+/// The path of a file URL for the operating system.
+///
+/// - Throws: ``CheckpointError/io(action:path:reason:)`` for a URL that is no file, or a path with a zero byte.
+func systemPath(_ url: URL) throws -> String {
+  guard url.isFileURL else {
+    throw CheckpointError.io(action: "open", path: url.absoluteString, reason: "not a path on this machine")
+  }
+  let path = url.path
+  guard !path.isEmpty, !path.utf8.contains(0) else {
+    throw CheckpointError.io(action: "open", path: path, reason: "not a valid path")
+  }
+  return path
+}
+
+/// The operating system's text for an error number.
+func systemMessage(_ code: Int32) -> String {
+  guard let text = strerror(code) else { return "error \(code)" }
+  return String(cString: text)
+}

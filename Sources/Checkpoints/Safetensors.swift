@@ -1,0 +1,94 @@
+/// A reader of one safetensors file, mapped or in memory.
+///
+/// The header is validated in full when it is opened, so that no later access can leave the file.
+public struct Safetensors: Sendable {
+  private let bytes: MappedBytes
+  private let index: [String: Int]
+  /// The file's path, for messages.
+  public let name: String
+  /// The tensors in the order of their bytes, those of types that are not read as floats among them.
+  public let entries: [TensorEntry]
+  /// The texts under `__metadata__`.
+  public let metadata: [String: String]
+
+  /// Reads and validates the header of `bytes`; `name`, the file's path, is for messages.
+  ///
+  /// - Throws: ``CheckpointError`` when the file breaks the format.
+  public init(_ bytes: MappedBytes, name: String) throws {
+    let header = try bytes.withUnsafeBytes { try SafetensorsHeader($0, file: name) }
+    self.bytes = bytes
+    self.name = name
+    index = header.index
+    entries = header.entries
+    metadata = header.metadata
+  }
+
+  /// Opens `model.safetensors` of a model.
+  ///
+  /// - Throws: ``CheckpointError`` when it is missing, unreadable or breaks the format.
+  public init(_ source: ModelSource) throws {
+    let file = "model.safetensors"
+    try self.init(try source.requiredFile(file), name: source.path(of: file))
+  }
+
+  /// The tensor called `name`, or nil when there is none.
+  public subscript(name: String) -> TensorEntry? {
+    index[name].map { entries[$0] }
+  }
+
+  /// Converts a tensor's elements to floats, row-major, into `destination`, which must have exactly its count.
+  ///
+  /// - Throws: ``CheckpointError`` when the element type is not read as floats, or the count differs.
+  public func copyFloats(_ entry: TensorEntry, into destination: UnsafeMutableBufferPointer<Float>) throws {
+    try copyFloats(entry, into: destination, refusingNonFinite: false)
+  }
+
+  /// Calls `body` with the elements in place, without a copy, where they are float32 and aligned; else returns nil.
+  ///
+  /// - Throws: ``CheckpointError`` when the entry is not of this file; what `body` throws.
+  public func withFloats<R>(_ entry: TensorEntry, _ body: (UnsafeBufferPointer<Float>) throws -> R) throws -> R? {
+    try checkBelongs(entry)
+    return try bytes.withUnsafeBytes { all in
+      guard entry.elementType == .float32 else { return nil }
+      let range = UnsafeRawBufferPointer(rebasing: all[entry.byteRange])
+      guard let start = range.baseAddress, Int(bitPattern: start) % MemoryLayout<Float>.alignment == 0 else {
+        return nil
+      }
+      return try body(UnsafeBufferPointer(start: start.assumingMemoryBound(to: Float.self), count: entry.count))
+    }
+  }
+
+  func copyFloats(
+    _ entry: TensorEntry, into destination: UnsafeMutableBufferPointer<Float>, refusingNonFinite: Bool
+  ) throws {
+    try checkBelongs(entry)
+    guard let type = entry.elementType else {
+      throw CheckpointError.unsupported(
+        file: name, reason: "tensor \(quoted(entry.name)) has type \(entry.typeName)",
+        hint: "save the model as F32, F16 or BF16")
+    }
+    guard destination.count == entry.count else {
+      throw CheckpointError.shapeMismatch(tensor: entry.name, expected: [destination.count], found: entry.shape)
+    }
+    guard let target = destination.baseAddress, entry.count > 0 else { return }
+    try bytes.withUnsafeBytes { all in
+      guard let source = all.baseAddress?.advanced(by: entry.byteRange.lowerBound) else { return }
+      // In blocks, so that the check finds the numbers in the cache.
+      var done = 0
+      while done < entry.count {
+        let count = min(entry.count - done, 8192)
+        convert(type, from: source + done * type.byteSize, to: target + done, count: count)
+        let block = UnsafeBufferPointer(start: target + done, count: count)
+        if refusingNonFinite, let index = firstNonFiniteIndex(in: block) {
+          throw CheckpointError.notFinite(tensor: entry.name, index: done + index)
+        }
+        done += count
+      }
+    }
+  }
+
+  /// An entry of another file could point outside of this one.
+  private func checkBelongs(_ entry: TensorEntry) throws {
+    guard self[entry.name] == entry else { throw CheckpointError.missingTensor(name: entry.name, file: name) }
+  }
+}

@@ -1,0 +1,244 @@
+/// Any JSON value; an object keeps the order of its members.
+public enum JSONValue: Sendable, Equatable {
+  /// `null`.
+  case null
+  /// `true` or `false`.
+  case bool(Bool)
+  /// A whole number written without point or exponent.
+  case integer(Int)
+  /// Any other number.
+  case number(Double)
+  /// A string.
+  case string(String)
+  /// An array.
+  case array([JSONValue])
+  /// An object, its members in order.
+  case object([Member])
+
+  /// A key and its value.
+  public struct Member: Sendable, Equatable {
+    /// The key.
+    public let key: String
+    /// The value.
+    public let value: JSONValue
+
+    /// A member of an object.
+    public init(_ key: String, _ value: JSONValue) {
+      self.key = key
+      self.value = value
+    }
+  }
+
+  /// The value of the first member named `key`; nil where there is none or this is no object.
+  public subscript(key: String) -> JSONValue? {
+    guard case .object(let members) = self else { return nil }
+    return members.first { $0.key == key }?.value
+  }
+
+  /// The string, where it is one.
+  public var stringValue: String? {
+    if case .string(let text) = self { text } else { nil }
+  }
+
+  /// The number, where it is one.
+  public var doubleValue: Double? {
+    switch self {
+    case .integer(let value): Double(value)
+    case .number(let value): value
+    default: nil
+    }
+  }
+
+  /// The whole number, where it is one.
+  public var integerValue: Int? {
+    switch self {
+    case .integer(let value): value
+    case .number(let value): Int(exactly: value)
+    default: nil
+    }
+  }
+
+  /// Parses JSON text.
+  ///
+  /// - Throws: ``RunError/damaged(path:line:reason:)`` with `name` as its path.
+  public init(parsing bytes: [UInt8], name: String = "JSON text") throws {
+    do {
+      self = try bytes.withUnsafeBufferPointer { buffer in
+        var scanner = JSONScanner(buffer)
+        let value = try JSONValue(&scanner, depth: 0)
+        try scanner.expectEnd()
+        return value
+      }
+    } catch let problem as JSONProblem {
+      throw RunError.damaged(path: name, line: 1, reason: problem.reason)
+    }
+  }
+
+  /// The JSON text in UTF-8; `pretty` puts each member on a line of its own, indented by two spaces.
+  ///
+  /// - Throws: ``RunError/notFinite(field:step:)`` for a number that JSON cannot hold.
+  public func encoded(pretty: Bool = false) throws -> [UInt8] {
+    var writer = JSONWriter()
+    write(to: &writer, name: "the value", indent: pretty ? 0 : nil)
+    if let field = writer.notFinite { throw RunError.notFinite(field: field, step: 0) }
+    return writer.bytes
+  }
+
+  /// Reads one value; nesting beyond 100 levels is refused.
+  init(_ scanner: inout JSONScanner, depth: Int) throws {
+    guard depth < 100 else { throw scanner.problem("nested too deeply") }
+    switch scanner.peek() {
+    case UInt8(ascii: "{"):
+      var members: [Member] = []
+      try scanner.expect(UInt8(ascii: "{"))
+      if scanner.skip(UInt8(ascii: "}")) {
+        self = .object([])
+        return
+      }
+      repeat {
+        let key = try scanner.string()
+        try scanner.expect(UInt8(ascii: ":"))
+        members.append(Member(key, try JSONValue(&scanner, depth: depth + 1)))
+      } while scanner.skip(UInt8(ascii: ","))
+      try scanner.expect(UInt8(ascii: "}"))
+      self = .object(members)
+    case UInt8(ascii: "["):
+      var elements: [JSONValue] = []
+      try scanner.array { elements.append(try JSONValue(&$0, depth: depth + 1)) }
+      self = .array(elements)
+    case UInt8(ascii: "\""): self = .string(try scanner.string())
+    case UInt8(ascii: "t") where scanner.skip(word: "true"): self = .bool(true)
+    case UInt8(ascii: "f") where scanner.skip(word: "false"): self = .bool(false)
+    case UInt8(ascii: "n") where scanner.skip(word: "null"): self = .null
+    case nil: throw scanner.problem("value expected")
+    default:
+      var whole = scanner
+      if let value = try? whole.integer(Int.self) {
+        scanner = whole
+        self = .integer(value)
+      } else {
+        self = .number(try scanner.double())
+      }
+    }
+  }
+
+  private func write(to writer: inout JSONWriter, name: String, indent: Int?) {
+    switch self {
+    case .null: writer.raw("null")
+    case .bool(let value): writer.raw(value ? "true" : "false")
+    case .integer(let value): writer.integer(value)
+    case .number(let value): writer.number(value, field: name)
+    case .string(let text): writer.string(text)
+    case .array(let elements):
+      writer.raw("[")
+      for (index, element) in elements.enumerated() {
+        if index > 0 { writer.raw(",") }
+        line(&writer, indent.map { $0 + 1 })
+        element.write(to: &writer, name: "\(name), element \(index + 1)", indent: indent.map { $0 + 1 })
+      }
+      if !elements.isEmpty { line(&writer, indent) }
+      writer.raw("]")
+    case .object(let members):
+      writer.raw("{")
+      for (index, member) in members.enumerated() {
+        if index > 0 { writer.raw(",") }
+        line(&writer, indent.map { $0 + 1 })
+        writer.string(member.key)
+        writer.raw(":")
+        if indent != nil { writer.raw(" ") }
+        member.value.write(to: &writer, name: member.key, indent: indent.map { $0 + 1 })
+      }
+      if !members.isEmpty { line(&writer, indent) }
+      writer.raw("}")
+    }
+  }
+
+  private func line(_ writer: inout JSONWriter, _ indent: Int?) {
+    guard let indent else { return }
+    writer.raw("\n")
+    for _ in 0..<indent { writer.raw("  ") }
+  }
+}
+
+extension JSONValue: Codable {
+  private struct MemberKey: CodingKey {
+    let stringValue: String
+    var intValue: Int? { nil }
+
+    init(stringValue: String) { self.stringValue = stringValue }
+    init?(intValue: Int) { return nil }
+  }
+
+  /// Decodes any value; the order of an object's members is the decoder's.
+  public init(from decoder: any Decoder) throws {
+    if let container = try? decoder.container(keyedBy: MemberKey.self) {
+      self = .object(
+        try container.allKeys.map { Member($0.stringValue, try container.decode(JSONValue.self, forKey: $0)) })
+      return
+    }
+    if var container = try? decoder.unkeyedContainer() {
+      var elements: [JSONValue] = []
+      while !container.isAtEnd { elements.append(try container.decode(JSONValue.self)) }
+      self = .array(elements)
+      return
+    }
+    let container = try decoder.singleValueContainer()
+    if container.decodeNil() {
+      self = .null
+    } else if let value = try? container.decode(Bool.self) {
+      self = .bool(value)
+    } else if let value = try? container.decode(Int.self) {
+      self = .integer(value)
+    } else if let value = try? container.decode(Double.self) {
+      self = .number(value)
+    } else {
+      self = .string(try container.decode(String.self))
+    }
+  }
+
+  /// Encodes the value; an encoder may reorder an object's members.
+  public func encode(to encoder: any Encoder) throws {
+    switch self {
+    case .object(let members):
+      var container = encoder.container(keyedBy: MemberKey.self)
+      for member in members { try container.encode(member.value, forKey: MemberKey(stringValue: member.key)) }
+    case .array(let elements):
+      var container = encoder.unkeyedContainer()
+      for element in elements { try container.encode(element) }
+    case .null:
+      var container = encoder.singleValueContainer()
+      try container.encodeNil()
+    case .bool(let value):
+      var container = encoder.singleValueContainer()
+      try container.encode(value)
+    case .integer(let value):
+      var container = encoder.singleValueContainer()
+      try container.encode(value)
+    case .number(let value):
+      var container = encoder.singleValueContainer()
+      try container.encode(value)
+    case .string(let value):
+      var container = encoder.singleValueContainer()
+      try container.encode(value)
+    }
+  }
+}
+
+extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByFloatLiteral,
+  ExpressibleByBooleanLiteral, ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
+{
+  /// A string.
+  public init(stringLiteral value: String) { self = .string(value) }
+  /// A whole number.
+  public init(integerLiteral value: Int) { self = .integer(value) }
+  /// A number.
+  public init(floatLiteral value: Double) { self = .number(value) }
+  /// A truth value.
+  public init(booleanLiteral value: Bool) { self = .bool(value) }
+  /// An array.
+  public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
+  /// An object with its members in the order written.
+  public init(dictionaryLiteral elements: (String, JSONValue)...) {
+    self = .object(elements.map { Member($0.0, $0.1) })
+  }
+}

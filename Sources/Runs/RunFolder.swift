@@ -1,0 +1,32 @@
+public import Foundation
+
+/// The names in a run folder.
+public enum RunFolder {
+  /// `run.json`: ``RunManifest``.
+  public static let manifest = "run.json"
+  /// `metrics.jsonl`: a ``StepMetrics`` a line.
+  public static let metrics = "metrics.jsonl"
+  /// `samples.jsonl`: a ``SampleRecord`` a line.
+  public static let samples = "samples.jsonl"
+  /// `before_after.jsonl`: a ``StoryPair`` a line.
+  public static let storyPairs = "before_after.jsonl"
+  /// `training_metrics.svg`: the curves.
+  public static let figure = "training_metrics.svg"
+  /// `report.html`: the report.
+  public static let report = "report.html"
+
+  /// `checkpoints/step-NNNNNN` of the run in `folder`; nothing is created.
+  public static func checkpoint(step: Int, in folder: URL) -> URL {
+    let digits = String(step)
+    let padded = String(repeating: "0", count: max(0, 6 - digits.count)) + digits
+    return folder.appending(path: "checkpoints").appending(path: "step-\(padded)", directoryHint: .isDirectory)
+  }
+
+  /// The steps that have a checkpoint folder in `folder`, ascending; those still being written (`.tmp`) do not count.
+  public static func checkpointSteps(in folder: URL) -> [Int] {
+    let names = try? FileManager.default.contentsOfDirectory(atPath: folder.appending(path: "checkpoints").path)
+    return (names ?? []).compactMap { name in
+      name.hasPrefix("step-") ? Int(name.dropFirst(5)) : nil
+    }.sorted()
+  }
+}

@@ -1,0 +1,91 @@
+public import Foundation
+
+/// Reads a run folder, also while the run is under way.
+public struct RunReader: Sendable {
+  /// The run folder.
+  public let folder: URL
+  /// `run.json` as it was when the reader was made.
+  public let manifest: RunManifest
+
+  /// Opens the run in `folder`.
+  ///
+  /// - Throws: ``RunError/notARun(path:)`` where there is no `run.json`, other ``RunError``s where it cannot be read.
+  public init(folder: URL) throws {
+    self.folder = folder
+    let file = folder.appending(path: RunFolder.manifest)
+    guard FileManager.default.fileExists(atPath: file.path) else { throw RunError.notARun(path: folder.path) }
+    let data: Data
+    do {
+      data = try Data(contentsOf: file)
+    } catch {
+      throw RunError.cannotRead(path: file.path, reason: error.localizedDescription)
+    }
+    manifest = try RunManifest(json: try JSONValue(parsing: [UInt8](data), name: file.path), name: file.path)
+  }
+
+  /// The metrics of all finished steps, in order; a last line that was torn off is dropped.
+  ///
+  /// - Throws: ``RunError/damaged(path:line:reason:)`` or ``RunError/cannotRead(path:reason:)``.
+  public func metrics() throws -> [StepMetrics] { try metrics(fromByte: 0).metrics }
+
+  /// The metrics whose lines start at byte `start` of the file or later, and where to go on: for following a run.
+  ///
+  /// - Throws: ``RunError/damaged(path:line:reason:)`` or ``RunError/cannotRead(path:reason:)``.
+  public func metrics(fromByte start: Int) throws -> (metrics: [StepMetrics], end: Int) {
+    var metrics: [StepMetrics] = []
+    let end = try file(RunFolder.metrics).objects(from: start) { scanner in
+      metrics.append(try StepMetrics(&scanner))
+      return .go
+    }
+    return (metrics, end)
+  }
+
+  /// Hands the samples of `steps` (nil: of all) to `body`, in the order of the file, without holding them all.
+  ///
+  /// - Throws: ``RunError/damaged(path:line:reason:)``, ``RunError/cannotRead(path:reason:)``, or what `body` throws.
+  public func forEachSample(
+    of steps: Set<Int>? = nil, _ body: (SampleRecord) throws -> Void
+  ) throws {
+    let file = file(RunFolder.samples)
+    try file.read { line, number, _ in
+      do {
+        guard !line.isEmpty else { return .go }
+        if let steps, !steps.contains(try LineFile.step(of: line)) { return .go }
+        var scanner = JSONScanner(line)
+        try body(try SampleRecord(&scanner))
+        return .go
+      } catch let problem as JSONProblem {
+        throw RunError.damaged(path: file.path, line: number, reason: problem.reason)
+      }
+    }
+  }
+
+  /// The samples of `steps`, in the order of the file; a last line that was torn off is dropped.
+  ///
+  /// - Throws: ``RunError/damaged(path:line:reason:)`` or ``RunError/cannotRead(path:reason:)``.
+  public func samples(steps: some Sequence<Int>) throws -> [SampleRecord] {
+    var samples: [SampleRecord] = []
+    try forEachSample(of: Set(steps)) { samples.append($0) }
+    return samples
+  }
+
+  /// The stories before and after training; none where the run has not come so far.
+  ///
+  /// - Throws: ``RunError/damaged(path:line:reason:)`` or ``RunError/cannotRead(path:reason:)``.
+  public func storyPairs() throws -> [StoryPair] {
+    var pairs: [StoryPair] = []
+    try file(RunFolder.storyPairs).objects { scanner in
+      pairs.append(try StoryPair(&scanner))
+      return .go
+    }
+    return pairs
+  }
+
+  /// `checkpoints/step-NNNNNN`; it may not be there.
+  public func checkpointFolder(step: Int) -> URL { RunFolder.checkpoint(step: step, in: folder) }
+
+  /// The steps that have a checkpoint, ascending.
+  public var checkpointSteps: [Int] { RunFolder.checkpointSteps(in: folder) }
+
+  private func file(_ name: String) -> LineFile { LineFile(path: folder.appending(path: name).path) }
+}

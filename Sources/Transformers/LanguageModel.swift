@@ -1,0 +1,63 @@
+public import Checkpoints
+public import Foundation
+public import Kernels
+
+/// A causal language model over trees of tokens, with explicit forward and backward passes.
+///
+/// Each architecture is one conforming class. Parameters are one flat buffer; whoever updates them must not compute
+/// with the model at the same time.
+public protocol LanguageModel: AnyObject, Sendable {
+  /// Number of tokens.
+  var vocabularySize: Int { get }
+  /// Longest sequence, in tokens.
+  var contextLength: Int { get }
+  /// Size of the hidden state that the head reads.
+  var hiddenSize: Int { get }
+  /// The token that ends a text, where the configuration names one.
+  var endOfTextID: Int? { get }
+  /// Names, shapes and places of all tensors.
+  var layout: ParameterLayout { get }
+  /// The parameters, in the order of ``layout``.
+  var parameters: FloatBuffer { get }
+  /// Where the head's weight starts in ``parameters``: the token embedding's place where the two are tied.
+  var headOffset: Int { get }
+
+  /// An independent copy: the frozen reference.
+  func copy() -> any LanguageModel
+
+  /// Memory for the nodes of a tree.
+  func makeActivations(capacity: Int, keepsForBackward: Bool) -> Activations
+
+  /// Computes `nodes`; all nodes before them must have been computed with the same activations.
+  ///
+  /// Afterwards row r of `activations.hidden` is the normalised hidden state of node r.
+  func forward(_ tree: TokenTree, nodes: Range<Int>, activations: Activations)
+
+  /// Adds the gradients of all parameters below the head.
+  ///
+  /// - Parameters:
+  ///   - hiddenGradient: [tree.count, hiddenSize]: the loss's gradient with respect to `activations.hidden`.
+  ///   - gradients: as long as ``parameters``.
+  func backward(_ tree: TokenTree, activations: Activations, hiddenGradient: FloatBuffer, gradients: FloatBuffer)
+
+  /// Writes `config.json` and `model.safetensors` into an existing folder.
+  ///
+  /// - Throws: ``CheckpointError`` where the folder cannot be written or a parameter is not finite.
+  func save(to folder: URL, elementType: ElementType) throws
+}
+
+extension LanguageModel {
+  /// The head: hidden states to logits.
+  public var head: VocabularyHead {
+    VocabularyHead(
+      weight: Floats(parameters.pointer + headOffset), vocabularySize: vocabularySize, hiddenSize: hiddenSize)
+  }
+
+  /// Number of parameters.
+  public var parameterCount: Int { layout.count }
+
+  /// Computes a whole tree.
+  public func forward(_ tree: TokenTree, activations: Activations) {
+    forward(tree, nodes: 0..<tree.count, activations: activations)
+  }
+}

@@ -1,0 +1,31 @@
+/// One named tensor in a model's parameter buffer.
+public struct Parameter: Sendable {
+  /// Name as checkpoints spell it.
+  public var name: String
+  /// Shape, row-major.
+  public var shape: [Int]
+  /// Elements of the buffer that it takes.
+  public var range: Range<Int>
+}
+
+/// The order of a model's tensors in one flat buffer.
+///
+/// Parameters, gradients and optimiser moments are buffers of the same layout, so that updating, clipping and saving
+/// are single loops.
+public struct ParameterLayout: Sendable {
+  /// The tensors in order.
+  public private(set) var parameters: [Parameter] = []
+  /// Elements of the whole buffer.
+  public private(set) var count = 0
+
+  /// An empty layout.
+  public init() {}
+
+  /// Appends a tensor and returns where it starts.
+  public mutating func append(_ name: String, _ shape: [Int]) -> Int {
+    let start = count
+    count += shape.reduce(1, *)
+    parameters.append(Parameter(name: name, shape: shape, range: start..<count))
+    return start
+  }
+}
