@@ -33,7 +33,6 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .executable(name: "tinyalign", targets: ["TinyAlignCommand"]),
-    .library(name: "TinyAlign", targets: ["TinyAlign"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -50,21 +49,12 @@ let package = Package(
     module("PolicyGradients"),
     module("Runs"),
     module("Transformers", ["Kernels", "Checkpoints"]),
-    module("Rewards", ["Transformers", "Tokenizers", "Checkpoints"]),
     module(
       "Alignment",
       [
-        "Rewards", "Transformers", "PolicyGradients", "Tokenizers", "Checkpoints", "Kernels", "Runs", "EmbeddedAssets",
+        "Transformers", "PolicyGradients", "Tokenizers", "Checkpoints", "Kernels", "Runs", "EmbeddedAssets",
         crypto, yams,
       ]),
-    module("Reports", ["Runs"]),
-    module(
-      "TinyAlign",
-      ["Alignment", "Rewards", "Transformers", "PolicyGradients", "Tokenizers", "Checkpoints", "Kernels", "Runs", "Reports"]),
-    .executableTarget(name: "TinyAlignCommand", dependencies: ["TinyAlign", argumentParser], swiftSettings: strict),
-    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
-    tests("Tokenizers"),
-    tests("Checkpoints"),
-    tests("Reports", ["Runs"]),
+    .executableTarget(name: "TinyAlignCommand", dependencies: ["Alignment", argumentParser], swiftSettings: strict),
   ]
 )

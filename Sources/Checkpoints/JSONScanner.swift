@@ -1,6 +1,7 @@
 /// A strict reader of JSON over bytes: keeps order, shows every key, and is bounded in depth.
 ///
-/// JSONSerialization loses repeated keys, so it cannot validate a safetensors header.
+/// JSONSerialization loses repeated keys, so it cannot validate a safetensors header; and JSONDecoder does not say on
+/// every platform where a file stops being JSON.
 struct JSONScanner {
   private let bytes: UnsafeRawBufferPointer
   private let file: String
@@ -43,12 +44,12 @@ struct JSONScanner {
 
   private mutating func expect(_ character: Unicode.Scalar) throws {
     skipWhitespace()
-    guard consume(character) else { throw malformed("the JSON header needs \"\(character)\" here") }
+    guard consume(character) else { throw malformed("JSON needs \"\(character)\" here") }
   }
 
   /// Checks that only white space is left.
   mutating func finish() throws {
-    if next() != nil { throw malformed("there is something after the JSON header's end") }
+    if next() != nil { throw malformed("there is something after the end of the JSON") }
   }
 
   /// Calls `member` with each key and the key's position; it must read the value.
@@ -87,7 +88,7 @@ struct JSONScanner {
 
   private mutating func enter() throws {
     depth += 1
-    if depth > Self.maximumDepth { throw malformed("the JSON header is nested too deeply") }
+    if depth > Self.maximumDepth { throw malformed("the JSON is nested too deeply") }
   }
 
   /// An integer of at least 0 without sign, fraction or exponent.
@@ -115,7 +116,7 @@ struct JSONScanner {
   mutating func string() throws -> String {
     skipWhitespace()
     let start = position
-    guard consume("\"") else { throw malformed("the JSON header needs a string here") }
+    guard consume("\"") else { throw malformed("JSON needs a string here") }
     var decoded: [UInt8]?
     var runStart = position
     while let byte = peek() {

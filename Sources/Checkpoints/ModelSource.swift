@@ -61,6 +61,9 @@ public enum ModelSource: Sendable, CustomStringConvertible {
     do {
       return try JSONDecoder().decode(type, from: bytes.data)
     } catch let error as DecodingError {
+      if case .dataCorrupted(let context) = error, context.codingPath.isEmpty {
+        try bytes.withUnsafeBytes { try requireJSON($0, file: path(of: name)) }
+      }
       throw CheckpointError.malformed(file: path(of: name), offset: nil, reason: reason(error))
     }
   }
@@ -92,6 +95,13 @@ public enum ModelSource: Sendable, CustomStringConvertible {
   }
 }
 
+/// Finds the place where a file stops being JSON.
+private func requireJSON(_ bytes: UnsafeRawBufferPointer, file: String) throws {
+  var scanner = JSONScanner(bytes, file: file, baseOffset: 0)
+  try scanner.skipValue()
+  try scanner.finish()
+}
+
 /// What a decoding error says about which key, in words.
 private func reason(_ error: DecodingError) -> String {
   switch error {
@@ -102,7 +112,7 @@ private func reason(_ error: DecodingError) -> String {
   case .typeMismatch(let type, let context):
     "\(keyPath(context.codingPath)) should be of type \(type)"
   case .dataCorrupted(let context) where context.codingPath.isEmpty:
-    "not valid JSON" + underlyingText(context)
+    "a number in it has a fraction, or is too large, where a whole number is needed"
   case .dataCorrupted(let context):
     "\(keyPath(context.codingPath)): \(oneLine(context.debugDescription))"
   @unknown default:
@@ -121,11 +131,4 @@ private func keyPath(_ path: [any CodingKey]) -> String {
     }
   }
   return "the key " + quoted(text)
-}
-
-private func underlyingText(_ context: DecodingError.Context) -> String {
-  guard let error = context.underlyingError,
-    let text = (error as NSError).userInfo["NSDebugDescription"] as? String
-  else { return "" }
-  return ": " + oneLine(text)
 }

@@ -1,5 +1,7 @@
-/// The header of a safetensors file, read and validated as the reference implementation does (stricter in that a
-/// repeated name is refused).
+/// The header of a safetensors file, read and validated as the reference implementation does.
+///
+/// Stricter than that where the format's text is: a repeated name and white space before the first brace are refused;
+/// and where memory needs a bound: a tensor has at most 64 dimensions.
 struct SafetensorsHeader {
   /// In the order of their bytes.
   private(set) var entries: [TensorEntry] = []
@@ -142,7 +144,8 @@ struct SafetensorsHeader {
     entries.reserveCapacity(ordered.count)
     index.reserveCapacity(ordered.count)
     for tensor in ordered {
-      let name = quoted(tensor.name)
+      // Worked out only for an error: a hostile header may hold millions of names.
+      var name: String { quoted(tensor.name) }
       guard tensor.begin == end, tensor.end >= tensor.begin else {
         let problem = tensor.begin > end ? "leaves a hole before it" : "overlaps the one before it"
         throw scanner.malformed(

@@ -8,3 +8,6 @@ import Foundation
 
 /// cos x in double precision.
 @inline(__always) func cosine(_ x: Double) -> Double { cos(x) }
+
+/// e^x in double precision.
+@inline(__always) func exponential(_ x: Double) -> Double { exp(x) }

@@ -33,9 +33,9 @@ public struct StepMetrics: Codable, Sendable, Equatable {
   public var rewardStd: Double
   /// The highest reward.
   public var rewardMax: Double
-  /// KL(policy || reference), nats per generated token.
-  public var klForward: Double
   /// KL(reference || policy), nats per generated token.
+  public var klForward: Double
+  /// KL(policy || reference), nats per generated token.
   public var klReverse: Double
   /// The loss that was minimised.
   public var loss: Double

@@ -1,0 +1,106 @@
+public import Checkpoints
+import Crypto
+public import Foundation
+public import Tokenizers
+public import Transformers
+
+/// A language model with its tokenizer, and where both came from.
+public struct TextModel: Sendable {
+  /// What the user called it.
+  public let name: String
+  /// Its files.
+  public let source: ModelSource
+  /// The network.
+  public let model: any LanguageModel
+  /// Text to token ids and back.
+  public let tokenizer: any Tokenizer
+
+  /// The token that ends a text, if there is one.
+  public let endOfTextID: Int?
+
+  /// Loads a model: `tinystories`, the one in the program, or a Hugging Face folder.
+  ///
+  /// - Throws: an error that names what is missing, damaged or unsupported.
+  public init(named name: String) throws {
+    try self.init(name: name, source: Self.source(named: name))
+  }
+
+  /// Loads a model from its files.
+  ///
+  /// - Throws: an error that names what is missing, damaged or unsupported.
+  public init(name: String, source: ModelSource) throws {
+    self.name = name
+    self.source = source
+    let tokenizer = try loadTokenizer { try source.file($0)?.data }
+    let model = try loadLanguageModel(source)
+    guard tokenizer.vocabularySize <= model.vocabularySize else {
+      throw AlignmentError.model(
+        name: name,
+        reason: "has a tokenizer of \(tokenizer.vocabularySize) tokens for a vocabulary of \(model.vocabularySize)")
+    }
+    self.tokenizer = tokenizer
+    self.model = model
+    endOfTextID = [tokenizer.endOfTextID, model.endOfTextID].compactMap(\.self).first { $0 < tokenizer.vocabularySize }
+  }
+
+  /// The files of a model by name.
+  ///
+  /// - Throws: ``AlignmentError/model(name:reason:)`` where there is no such model.
+  public static func source(named name: String) throws -> ModelSource {
+    if name == EmbeddedModel.name { return EmbeddedModel.source }
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: name, isDirectory: &isFolder) else {
+      throw AlignmentError.model(
+        name: name, reason: "is neither a folder here nor '\(EmbeddedModel.name)', the model in this program")
+    }
+    guard isFolder.boolValue else {
+      throw AlignmentError.model(name: name, reason: "is a file; a Hugging Face folder is needed")
+    }
+    return .folder(URL(filePath: name, directoryHint: .isDirectory))
+  }
+
+  /// The ids of a prompt.
+  ///
+  /// - Throws: ``AlignmentError`` for an empty prompt, and for one that leaves no room for `newTokens` in the context.
+  public func encode(prompt: String, newTokens: Int) throws -> [Int] {
+    let ids = tokenizer.encode(prompt)
+    guard !ids.isEmpty else { throw AlignmentError.setting(name: "--prompt", reason: "is empty; give a text to continue") }
+    guard ids.count + newTokens <= model.contextLength else {
+      throw AlignmentError.model(
+        name: name,
+        reason: "has a context of \(model.contextLength) tokens, too short for a prompt of \(ids.count) "
+          + "and \(newTokens) new tokens")
+    }
+    return ids
+  }
+
+  /// Writes a Hugging Face folder, whole or not at all: the network as it is now, the tokenizer as it came.
+  public func save(_ model: any LanguageModel, to folder: URL, elementType: ElementType = .float32) throws {
+    try writeFolderAtomically(folder) { folder in
+      try model.save(to: folder, elementType: elementType)
+      try Self.copyTokenizer(from: source, to: folder)
+    }
+  }
+
+  /// Copies the tokenizer's files of a model into a folder, byte for byte.
+  public static func copyTokenizer(from source: ModelSource, to folder: URL) throws {
+    for name in tokenizerFiles {
+      guard let bytes = try source.file(name) else { continue }
+      try writeAtomically(bytes.data, to: folder.appending(path: name))
+    }
+  }
+
+  private static let tokenizerFiles = [
+    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt", "vocab.txt",
+  ]
+}
+
+/// The SHA-256 of a model's weights, in lower-case hexadecimal.
+public func weightsChecksum(_ source: ModelSource) throws -> String {
+  try source.requiredFile("model.safetensors").withUnsafeBytes { bytes in
+    SHA256.hash(data: bytes).map { byte in
+      let digits = String(byte, radix: 16)
+      return digits.count == 1 ? "0" + digits : digits
+    }.joined()
+  }
+}

@@ -1,0 +1,75 @@
+import Foundation
+import Yams
+
+/// Decodes a YAML file whose top level is a mapping with no other keys than `keys`.
+///
+/// - Throws: ``AlignmentError/recipe(file:reason:)`` that names the line or key.
+func decodeYAML<Value: Decodable>(_ type: Value.Type, file: URL, keys: [String]) throws -> Value {
+  let text: String
+  do {
+    text = try String(contentsOf: file, encoding: .utf8)
+  } catch {
+    throw AlignmentError.recipe(file: file.path, reason: "cannot be read: \(reason(error))")
+  }
+  return try decodeYAML(type, text: text, name: file.path, keys: keys)
+}
+
+func decodeYAML<Value: Decodable>(_ type: Value.Type, text: String, name: String, keys: [String]) throws -> Value {
+  func failure(_ reason: String) -> AlignmentError { .recipe(file: name, reason: reason) }
+  do {
+    guard let node = try Yams.compose(yaml: text) else { throw failure("the file is empty") }
+    guard let mapping = node.mapping else { throw failure("a list of keys and values is needed") }
+    var seen: Set<String> = []
+    for (keyNode, _) in mapping {
+      guard let key = keyNode.string else { throw failure("a key is not text") }
+      let line = keyNode.mark.map { "line \($0.line): " } ?? ""
+      guard keys.contains(key) else {
+        throw failure("\(line)unknown key '\(key)'\(suggestion(for: key, among: keys))")
+      }
+      guard seen.insert(key).inserted else { throw failure("\(line)'\(key)' stands twice") }
+    }
+    return try YAMLDecoder().decode(type, from: node)
+  } catch let error as AlignmentError {
+    throw error
+  } catch let error as DecodingError {
+    throw failure(describe(error))
+  } catch {
+    throw failure("not valid YAML: \("\(error)".split(separator: "\n").joined(separator: " "))")
+  }
+}
+
+private func describe(_ error: DecodingError) -> String {
+  let (context, problem): (DecodingError.Context, String) =
+    switch error {
+    case .typeMismatch(let type, let context), .valueNotFound(let type, let context):
+      (context, "is not of the kind needed (\(type))")
+    case .keyNotFound(let key, let context): (context, "lacks '\(key.stringValue)'")
+    case .dataCorrupted(let context): (context, context.debugDescription)
+    @unknown default: (.init(codingPath: [], debugDescription: ""), "cannot be read")
+    }
+  let key = context.codingPath.map(\.stringValue).joined(separator: ".")
+  return key.isEmpty ? problem : "'\(key)' \(problem)"
+}
+
+/// ", did you mean 'steps'?" for the nearest known key, or all keys where none is near.
+func suggestion(for key: String, among keys: [String]) -> String {
+  let nearest = keys.map { ($0, editDistance(key, $0)) }.min { $0.1 < $1.1 }
+  if let nearest, nearest.1 <= max(2, key.count / 3) { return ", did you mean '\(nearest.0)'?" }
+  return "; known keys: \(keys.joined(separator: ", "))"
+}
+
+/// Insertions, deletions and replacements that turn `a` into `b` (Levenshtein 1966).
+private func editDistance(_ a: String, _ b: String) -> Int {
+  let b = Array(b)
+  var row = Array(0...b.count)
+  for (i, x) in a.enumerated() {
+    var diagonal = row[0]
+    row[0] = i + 1
+    for (j, y) in b.enumerated() {
+      let above = row[j + 1]
+      row[j + 1] = min(above + 1, row[j] + 1, diagonal + (x == y ? 0 : 1))
+      diagonal = above
+    }
+  }
+  return row[b.count]
+}

@@ -1,0 +1,29 @@
+/// How rewards become the weights of log-probabilities.
+public enum Algorithm: String, Codable, Sendable, CaseIterable {
+  /// Williams 1992, without a baseline: a story's advantage is its reward.
+  case reinforce
+  /// Leave-one-out (Kool et al. 2019, Ahmadian et al. 2024): the reward less the mean of the other stories' rewards.
+  case rloo
+
+  /// The advantage of each story.
+  ///
+  /// Nothing is divided by a standard deviation: it would weigh prompts by how easy they are (arXiv 2503.20783).
+  ///
+  /// - Parameter rewards: rewards of the stories of one prompt.
+  /// - Precondition: leave-one-out needs at least two stories.
+  public func advantages(rewards: [Float]) -> [Float] {
+    switch self {
+    case .reinforce: return rewards
+    case .rloo: return leaveOneOut(rewards)
+    }
+  }
+}
+
+/// Each number less the mean of all others; they sum to zero.
+///
+/// A baseline that included the number itself would shrink the gradient by (count - 1) / count.
+public func leaveOneOut(_ rewards: [Float]) -> [Float] {
+  precondition(rewards.count > 1, "leave-one-out needs at least 2 rewards, not \(rewards.count)")
+  let sum = rewards.reduce(0.0) { $0 + Double($1) }
+  return rewards.map { Float(Double($0) - (sum - Double($0)) / Double(rewards.count - 1)) }
+}

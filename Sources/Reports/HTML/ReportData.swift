@@ -1,0 +1,86 @@
+import Runs
+
+/// What a report tells of a run, read once.
+struct ReportData {
+  /// One text and how often it was told in a step.
+  struct Story {
+    let sample: SampleRecord
+    var count: Int
+  }
+
+  /// The stories of one step.
+  struct Step {
+    let step: Int
+    /// All stories of the step.
+    let total: Int
+    /// Distinct stories, best first.
+    let stories: [Story]
+
+    /// The story told most often.
+    var mostTold: Story? { stories.max { $0.count < $1.count } }
+  }
+
+  let manifest: RunManifest
+  let metrics: [StepMetrics]
+  let pairs: [StoryPair]
+  let steps: [Step]
+
+  /// Reads the run; of its samples, those of five steps at most.
+  init(_ run: RunReader) throws {
+    manifest = run.manifest
+    metrics = try run.metrics()
+    pairs = try run.storyPairs()
+    let chosen = Self.spread(metrics.map(\.step), count: 5)
+    var distinct: [Int: [String: Story]] = [:]
+    try run.forEachSample(of: Set(chosen)) { sample in
+      // The zero byte keeps a prompt and its continuation from running into one another.
+      let key = sample.prompt + "\0" + sample.text
+      if distinct[sample.step]?[key] != nil {
+        distinct[sample.step]?[key]?.count += 1
+      } else {
+        distinct[sample.step, default: [:]][key] = Story(sample: sample, count: 1)
+      }
+    }
+    steps = chosen.compactMap { step in
+      guard let stories = distinct[step], !stories.isEmpty else { return nil }
+      return Step(
+        step: step, total: stories.values.reduce(0) { $0 + $1.count },
+        stories: stories.values.sorted {
+          ($1.sample.reward, $0.sample.index) < ($0.sample.reward, $1.sample.index)
+        })
+    }
+  }
+
+  /// The prompts of the stories that were read, in order of appearance.
+  var prompts: [String] {
+    var seen: Set<String> = []
+    let all = (steps.last?.stories ?? []).sorted { $0.sample.index < $1.sample.index }.map(\.sample.prompt)
+    return (all + pairs.map(\.prompt)).filter { seen.insert($0).inserted }
+  }
+
+  /// A setting of the recipe by any of its names, at whatever depth.
+  func setting(_ names: String...) -> JSONValue? {
+    func find(_ name: String, in value: JSONValue) -> JSONValue? {
+      guard case .object(let members) = value else { return nil }
+      if let own = value[name], own != .null { return own }
+      return members.lazy.compactMap { find(name, in: $0.value) }.first
+    }
+    return names.lazy.compactMap { find($0, in: manifest.recipe) }.first
+  }
+
+  /// What the stories were steered toward, where the recipe tells.
+  var target: String? { setting("toward", "target", "target_text")?.stringValue }
+
+  /// The stories of one step, as far as the metrics tell.
+  static func stories(_ metrics: StepMetrics) -> Int {
+    guard metrics.meanLength.isFinite, metrics.meanLength > 0 else { return metrics.distinctStories }
+    let count = (Double(metrics.tokens) / metrics.meanLength).rounded()
+    return count < 1e15 ? max(Int(count), metrics.distinctStories) : metrics.distinctStories
+  }
+
+  /// At most `count` of `values`, evenly spread, first and last among them.
+  static func spread(_ values: [Int], count: Int) -> [Int] {
+    guard values.count > count, count > 1 else { return values }
+    return (0..<count).map { values[$0 * (values.count - 1) / (count - 1)] }
+  }
+}

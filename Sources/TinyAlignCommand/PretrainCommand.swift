@@ -1,0 +1,89 @@
+import Alignment
+import ArgumentParser
+import Checkpoints
+import Foundation
+import Tokenizers
+import Transformers
+
+struct Pretrain: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "pretrain",
+    abstract: "Train a tokenizer and a GPT-Neo model from plain text.",
+    discussion: """
+      The text file holds documents separated by lines that read <|endoftext|>. The folder that is written is a Hugging
+      Face model; it always holds the best model so far by validation, so training may be stopped at any time.
+      """)
+
+  @Option(help: "YAML file with the settings; see Sources/EmbeddedAssets/tinystories/pretraining.yaml.")
+  var config: String?
+
+  @Option(help: "Text file with the documents; may be given several times.")
+  var data: [String]
+
+  @Option(help: "Folder to write the model to.")
+  var out: String
+
+  @Flag(help: "Print one JSON object for each update.")
+  var json = false
+
+  func run() throws {
+    let configuration = try config.map { try PretrainingConfiguration(file: URL(filePath: $0)) } ?? .init()
+    let documents = try data.flatMap { try readDocuments(URL(filePath: $0)) }
+    let folder = URL(filePath: out, directoryHint: .isDirectory)
+    let tokenizer = try makeTokenizer(configuration, documents)
+    let trainer = try Pretrainer(configuration: configuration, documents: documents, tokenizer: tokenizer.tokenizer)
+    Terminal.note(
+      "\(documents.count) documents, \(trainer.trainingTokenCount) training tokens; "
+        + "\(trainer.model.parameterCount) parameters, vocabulary \(tokenizer.tokenizer.vocabularySize)")
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = .sortedKeys
+    var validation: Double?
+    try trainer.train { progress in
+      validation = progress.validationBitsPerByte ?? validation
+      if json { print(String(decoding: try encoder.encode(progress), as: UTF8.self)) }
+      report(progress, validation)
+      return true
+    } save: { _ in
+      try writeFolderAtomically(folder) { folder in
+        try trainer.model.save(to: folder, elementType: .float32)
+        try tokenizer.save(folder)
+      }
+    }
+    Terminal.endProgress()
+    Terminal.note("\(folder.path): the best model, \(fixed(validation ?? .nan, 4)) bits per byte on held-out text")
+  }
+
+  private func report(_ progress: Pretrainer.Progress, _ validation: Double?) {
+    let fraction = Double(progress.step) / Double(progress.totalSteps)
+    let line =
+      "\(Terminal.bar(fraction)) step \(progress.step)/\(progress.totalSteps)  loss \(fixed(progress.loss, 3))  "
+      + "validation \(validation.map { fixed($0, 4) } ?? "–") bits/byte  "
+      + "\(Int(Double(progress.tokens) / progress.seconds)) tokens/s  "
+      + "\(Terminal.duration(progress.seconds / fraction * (1 - fraction))) left"
+    if progress.validationBitsPerByte != nil {
+      Terminal.endProgress()
+      Terminal.note(line)
+    } else {
+      Terminal.progress(line)
+    }
+  }
+
+  private func makeTokenizer(
+    _ configuration: PretrainingConfiguration, _ documents: [String]
+  ) throws -> (tokenizer: any Tokenizer, save: (URL) throws -> Void) {
+    if let name = configuration.tokenizer {
+      let source = try TextModel.source(named: name)
+      let tokenizer = try loadTokenizer { try source.file($0)?.data }
+      return (tokenizer, { try TextModel.copyTokenizer(from: source, to: $0) })
+    }
+    Terminal.note("training a tokenizer of \(configuration.vocabularySize) tokens")
+    let tokenizer = try ByteLevelBPETrainer(vocabularySize: configuration.vocabularySize).train(on: documents)
+    return (
+      tokenizer,
+      { folder in
+        try writeAtomically(tokenizer.tokenizerJSON(), to: folder.appending(path: "tokenizer.json"))
+        try writeAtomically(tokenizer.tokenizerConfigJSON(), to: folder.appending(path: "tokenizer_config.json"))
+      }
+    )
+  }
+}

@@ -1,0 +1,92 @@
+/// A token that is recognised in the text before anything else happens to it.
+struct AddedToken: Sendable {
+  var content: [UInt8]
+  var id: Int32
+  var isSpecial = true
+  var isWholeWord = false
+  var stripsLeft = false
+  var stripsRight = false
+  /// Whether it is looked for in the normalised text.
+  var isNormalized = false
+}
+
+/// Finds added tokens in text: the leftmost, and of those the longest.
+struct AddedTokenMatcher: Sendable {
+  private var tokens: [AddedToken]
+  /// Indices into `tokens` by first byte, longest first.
+  private var byFirstByte: [[Int]]
+
+  /// - Parameter patterns: what to look for instead of the content, by token.
+  init(_ added: [AddedToken], patterns: [[UInt8]]? = nil) {
+    tokens = added
+    if let patterns {
+      for (i, pattern) in patterns.enumerated() { tokens[i].content = pattern }
+    }
+    byFirstByte = Array(repeating: [], count: 256)
+    for (i, token) in tokens.enumerated() {
+      if let first = token.content.first { byFirstByte[Int(first)].append(i) }
+    }
+    for byte in byFirstByte.indices {
+      let order = byFirstByte[byte].sorted { a, b in
+        let (m, n) = (tokens[a].content.count, tokens[b].content.count)
+        return m != n ? m > n : a < b
+      }
+      byFirstByte[byte] = order
+    }
+  }
+
+  private func match(_ bytes: UnsafeBufferPointer<UInt8>, _ start: Int) -> AddedToken? {
+    for index in byFirstByte[Int(bytes[start])] {
+      let content = tokens[index].content
+      if content.count <= bytes.count - start && bytes[start..<(start + content.count)].elementsEqual(content) {
+        return tokens[index]
+      }
+    }
+    return nil
+  }
+
+  /// Calls `text` for the stretches between tokens, none empty, and `token` for the tokens, in order.
+  func split(
+    _ bytes: UnsafeBufferPointer<UInt8>, text: (UnsafeBufferPointer<UInt8>) -> Void, token: (Int32) -> Void
+  ) {
+    var done = 0
+    var i = 0
+    while i < bytes.count && !tokens.isEmpty {
+      guard !byFirstByte[Int(bytes[i])].isEmpty, let found = match(bytes, i) else {
+        i += 1
+        continue
+      }
+      var start = i
+      var end = i + found.content.count
+      i = end
+      if found.isWholeWord && (isWord(bytes, before: start) || isWord(bytes, after: end)) { continue }
+      if found.stripsLeft {
+        while start > 0 {
+          let (scalar, length) = decodeScalar(bytes, before: start)
+          guard UnicodeClasses.shared[scalar].contains(.whitespace) else { break }
+          start -= length
+        }
+        start = max(start, done)
+      }
+      if found.stripsRight {
+        while end < bytes.count {
+          let (scalar, length) = decodeScalar(bytes, end)
+          guard UnicodeClasses.shared[scalar].contains(.whitespace) else { break }
+          end += length
+        }
+      }
+      if done < start { text(UnsafeBufferPointer(rebasing: bytes[done..<start])) }
+      token(found.id)
+      done = end
+    }
+    if done < bytes.count { text(UnsafeBufferPointer(rebasing: bytes[done...])) }
+  }
+
+  private func isWord(_ bytes: UnsafeBufferPointer<UInt8>, before offset: Int) -> Bool {
+    offset > 0 && UnicodeClasses.shared[decodeScalar(bytes, before: offset).scalar].contains(.word)
+  }
+
+  private func isWord(_ bytes: UnsafeBufferPointer<UInt8>, after offset: Int) -> Bool {
+    offset < bytes.count && UnicodeClasses.shared[decodeScalar(bytes, offset).scalar].contains(.word)
+  }
+}

@@ -1,0 +1,51 @@
+/// Text to token ids and back.
+///
+/// Ids run over `0..<vocabularySize`. Implementations are values that may be used from many threads at once.
+public protocol Tokenizer: Sendable {
+  /// The largest id plus one.
+  var vocabularySize: Int { get }
+
+  /// The id that ends a text (GPT-2: `<|endoftext|>`), `nil` where the tokenizer has none.
+  var endOfTextID: Int? { get }
+
+  /// The ids of `text`, exactly as Hugging Face's `Tokenizer.encode(text).ids` gives them without truncation or padding.
+  ///
+  /// Added and special tokens inside the text are recognised; the special tokens around it ([CLS] … [SEP]) are included.
+  func encode(_ text: String) -> [Int]
+
+  /// The text of `ids`, as Hugging Face's `decode(ids, skip_special_tokens=True)` gives it.
+  ///
+  /// Ids outside the vocabulary are skipped, as there. Bytes that are no UTF-8 become U+FFFD.
+  func decode(_ ids: [Int]) -> String
+
+  /// The vocabulary's own spelling of `id` ("Ġcat", "##ing"), `nil` if there is no such id.
+  func token(for id: Int) -> String?
+
+  /// The UTF-8 bytes, possibly part of a character, that `id` adds to a decoded text.
+  ///
+  /// ``StreamingDecoder`` builds on it; the default decodes the id by itself.
+  ///
+  /// - Parameter isFirst: whether no other id has added anything yet.
+  /// - Returns: `nil` for an id that decoding skips.
+  func decodedBytes(of id: Int, isFirst: Bool) -> [UInt8]?
+}
+
+extension Tokenizer {
+  /// The bytes of the id decoded by itself.
+  public func decodedBytes(of id: Int, isFirst: Bool) -> [UInt8]? {
+    let text = decode([id])
+    return text.isEmpty ? nil : Array(text.utf8)
+  }
+
+  /// The bytes of all `ids`, one after the other.
+  func joinedBytes(of ids: [Int]) -> [UInt8] {
+    var bytes: [UInt8] = []
+    var isFirst = true
+    for id in ids {
+      guard let piece = decodedBytes(of: id, isFirst: isFirst) else { continue }
+      bytes += piece
+      isFirst = false
+    }
+    return bytes
+  }
+}

@@ -1,0 +1,91 @@
+/// What all kinds of tokenizer.json have in common.
+struct TokenizerFile {
+  let root: JSONReader
+  let model: JSONReader
+
+  init(_ bytes: [UInt8], file: String) throws {
+    root = try JSONReader(JSONDocument(file: file, bytes: bytes))
+    guard let model = try root.object("model") else { throw root.invalid("it has no model") }
+    self.model = model
+  }
+
+  /// The model's `type`; old files have none.
+  func modelType() throws -> String {
+    let type = try model.type()
+    if !type.isEmpty { return type }
+    return model.value("merges") != nil ? "BPE" : "WordPiece"
+  }
+
+  /// The model's `vocab`.
+  func vocabulary() throws -> TokenTable {
+    guard let entries = try model.entries("vocab") else { throw model.invalid("model.vocab is missing") }
+    return try Self.vocabulary(entries, root.document)
+  }
+
+  static func vocabulary(_ entries: [JSONMember], _ document: JSONDocument) throws -> TokenTable {
+    var table = TokenTable(capacity: entries.count)
+    for entry in entries {
+      guard case .integer(let id) = entry.value else {
+        let name = jsonQuoted(String(decoding: document.content(entry.name).prefix(80), as: UTF8.self))
+        throw TokenizerError.invalid(file: document.file, reason: "the id of \(name) must be a whole number")
+      }
+      try document.withContent(entry.name) { try table.add($0, id: id, file: document.file) }
+    }
+    guard table.count > 0 else { throw TokenizerError.invalid(file: document.file, reason: "the vocabulary is empty") }
+    return table
+  }
+
+  /// The added tokens, special ones first, as they are looked for.
+  ///
+  /// The reference gives a token that the vocabulary lacks the next free id, whatever the file says; a file that says
+  /// something else would get wrong ids silently and is refused.
+  func addedTokens(_ table: TokenTable) throws -> [AddedToken] {
+    var tokens: [AddedToken] = []
+    var idsByContent: [[UInt8]: Int] = [:]
+    var largest = -1
+    for reader in try root.objects("added_tokens") ?? [] {
+      let content = Array(try reader.requiredString("content").utf8)
+      if content.isEmpty { continue }
+      let known = idsByContent[content] ?? Int(table.id(content))
+      let id = known >= 0 ? known : max(table.count, largest + 1)
+      largest = max(largest, id)
+      guard id < TokenTable.idLimit else { throw reader.invalid("there are too many tokens") }
+      if let stated = try reader.integer("id"), stated != id {
+        throw reader.invalid("\(reader.path) has the id \(stated), but its place in the vocabulary is \(id)")
+      }
+      idsByContent[content] = id
+      let isSpecial = try reader.bool("special") ?? false
+      let token = AddedToken(
+        content: content, id: Int32(id), isSpecial: isSpecial,
+        isWholeWord: try reader.bool("single_word") ?? false, stripsLeft: try reader.bool("lstrip") ?? false,
+        stripsRight: try reader.bool("rstrip") ?? false, isNormalized: try reader.bool("normalized") ?? !isSpecial)
+      if let index = tokens.firstIndex(where: { $0.content == content }) {
+        tokens[index] = token
+      } else {
+        tokens.append(token)
+      }
+    }
+    return tokens.filter(\.isSpecial) + tokens.filter { !$0.isSpecial }
+  }
+}
+
+/// What tokenizer_config.json says that tokenizer.json does not.
+struct TokenizerConfiguration {
+  var endOfText: String?
+  var lowercases: Bool?
+  var stripsAccents: Bool?
+  var handlesChinese: Bool?
+
+  init() {}
+
+  init(_ bytes: [UInt8], file: String) throws {
+    let reader = try JSONReader(JSONDocument(file: file, bytes: bytes))
+    switch reader.value("eos_token") {
+    case .object: endOfText = try reader.object("eos_token")?.string("content")
+    default: endOfText = try reader.string("eos_token")
+    }
+    lowercases = try reader.bool("do_lower_case")
+    stripsAccents = try reader.bool("strip_accents")
+    handlesChinese = try reader.bool("tokenize_chinese_chars")
+  }
+}

@@ -1,0 +1,33 @@
+public import Foundation
+
+/// Loads the tokenizer of a model folder.
+///
+/// tokenizer.json is preferred, then vocab.json with merges.txt (GPT-2), then vocab.txt (BERT, with `do_lower_case` of
+/// tokenizer_config.json, lower case unless it says otherwise).
+///
+/// - Parameter files: gives the content of a file by its name, `nil` if there is none.
+/// - Throws: ``TokenizerError``, or what `files` throws.
+public func loadTokenizer(files: (String) throws -> Data?) throws -> any Tokenizer {
+  var configuration = TokenizerConfiguration()
+  if let data = try files("tokenizer_config.json") {
+    configuration = try TokenizerConfiguration([UInt8](data), file: "tokenizer_config.json")
+  }
+  if let data = try files("tokenizer.json") {
+    let file = try TokenizerFile([UInt8](data), file: "tokenizer.json")
+    switch try file.modelType() {
+    case "BPE": return try ByteLevelBPE(file, configuration)
+    case "WordPiece": return try WordPiece(file, configuration)
+    case let other: throw file.root.unsupported("the model \(jsonQuoted(other))")
+    }
+  }
+  if let vocabulary = try files("vocab.json") {
+    guard let merges = try files("merges.txt") else {
+      throw TokenizerError.invalid(file: "vocab.json", reason: "merges.txt is missing beside it")
+    }
+    return try ByteLevelBPE(vocabulary: [UInt8](vocabulary), merges: [UInt8](merges), configuration)
+  }
+  if let vocabulary = try files("vocab.txt") {
+    return try WordPiece(vocabulary: [UInt8](vocabulary), configuration)
+  }
+  throw TokenizerError.missingFiles
+}

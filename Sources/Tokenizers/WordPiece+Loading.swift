@@ -1,0 +1,90 @@
+extension WordPiece {
+  /// Reads a tokenizer.json whose model is WordPiece.
+  init(_ file: TokenizerFile, _ configuration: TokenizerConfiguration) throws {
+    let (root, reader) = (file.root, file.model)
+    let table = try file.vocabulary()
+    let unknown = try reader.string("unk_token") ?? "[UNK]"
+    let unknownID = table.id(unknown)
+    guard unknownID >= 0 else {
+      throw reader.invalid("model.unk_token \(jsonQuoted(unknown)) is not in the vocabulary")
+    }
+    var options = Options(unknownID: unknownID)
+    if let prefix = try reader.string("continuing_subword_prefix") { options.continuation = Array(prefix.utf8) }
+    if let limit = try reader.integer("max_input_chars_per_word") { options.longestWord = limit }
+    try Self.readDecoder(root, &options)
+    guard try root.object("pre_tokenizer")?.type() == "BertPreTokenizer" else {
+      throw root.unsupported("WordPiece without the BertPreTokenizer")
+    }
+    let added = try file.addedTokens(table)
+    let frame = try SpecialTokenFrame(root.object("post_processor"))
+    try frame.validate(root) { id in table.contains(id) || added.contains { $0.id == id } }
+    self.init(
+      table: table, options: options, normalizer: try Self.normalizer(root), addedTokens: added, frame: frame,
+      endOfTextID: configuration.endOfText.flatMap { name in
+        let content = Array(name.utf8)
+        let id = added.first { $0.content == content }?.id ?? table.id(content)
+        return id >= 0 ? Int(id) : nil
+      })
+  }
+
+  private static func readDecoder(_ root: JSONReader, _ options: inout Options) throws {
+    guard let decoder = try root.object("decoder") else {
+      options.joinsPieces = false
+      return
+    }
+    guard try decoder.type() == "WordPiece" else { throw root.unsupported("another decoder than WordPiece") }
+    options.decodedContinuation = Array((try decoder.string("prefix") ?? "##").utf8)
+    options.cleansUp = try decoder.bool("cleanup") ?? true
+  }
+
+  private static func normalizer(_ root: JSONReader) throws -> BertNormalizer {
+    guard let reader = try root.object("normalizer") else { return .identity }
+    guard try reader.type() == "BertNormalizer" else {
+      throw root.unsupported("the normalizer \(jsonQuoted(try reader.type()))")
+    }
+    return BertNormalizer(
+      cleansText: try reader.bool("clean_text") ?? true,
+      handlesChinese: try reader.bool("handle_chinese_chars") ?? true,
+      stripsAccents: try reader.bool("strip_accents"),
+      lowercases: try reader.bool("lowercase") ?? true)
+  }
+
+  /// Reads BERT's older vocab.txt: one token a line, ids from 0.
+  init(vocabulary: [UInt8], _ configuration: TokenizerConfiguration) throws {
+    let file = "vocab.txt"
+    let isText = vocabulary.withUnsafeBufferPointer { bytes in
+      var i = 0
+      while i < bytes.count {
+        guard let length = utf8Length(in: bytes, at: i) else { return false }
+        i += length
+      }
+      return true
+    }
+    guard isText else { throw TokenizerError.invalid(file: file, reason: "its bytes are not UTF-8") }
+    var lines = vocabulary.split(separator: 0x0A, omittingEmptySubsequences: false)
+    if lines.last?.isEmpty == true { lines.removeLast() }
+    var table = TokenTable(capacity: lines.count)
+    for (id, line) in lines.enumerated() {
+      let end = line.lastIndex { $0 != 0x20 && $0 != 0x0D && $0 != 0x09 }.map { $0 + 1 } ?? line.startIndex
+      try line[..<end].withUnsafeBufferPointer { try table.add($0, id: id, file: file) }
+    }
+    var added: [AddedToken] = []
+    for name in ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] {
+      let id = table.id(name)
+      if id >= 0 { added.append(AddedToken(content: Array(name.utf8), id: id)) }
+    }
+    var frame = SpecialTokenFrame()
+    let (unknown, first, last) = (table.id("[UNK]"), table.id("[CLS]"), table.id("[SEP]"))
+    guard unknown >= 0 && first >= 0 && last >= 0 else {
+      throw TokenizerError.invalid(file: file, reason: "it lacks [UNK], [CLS] or [SEP]")
+    }
+    frame.before = [Int(first)]
+    frame.after = [Int(last)]
+    self.init(
+      table: table, options: Options(unknownID: unknown),
+      normalizer: BertNormalizer(
+        handlesChinese: configuration.handlesChinese ?? true, stripsAccents: configuration.stripsAccents,
+        lowercases: configuration.lowercases ?? true),
+      addedTokens: added, frame: frame, endOfTextID: nil)
+  }
+}

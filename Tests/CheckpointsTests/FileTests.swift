@@ -1,0 +1,140 @@
+import Checkpoints
+import Foundation
+import TestSupport
+import Testing
+
+#if canImport(Darwin)
+  import Darwin
+#else
+  import Glibc
+#endif
+
+@Suite(.timeLimit(.minutes(1))) struct FileTests {
+  @Test func `maps a file, and an empty one`() throws {
+    try withTemporaryFolder { folder in
+      let url = folder.appending(path: "a")
+      let bytes = (0..<100_000).map { UInt8(truncatingIfNeeded: $0 &* 31) }
+      try Data(bytes).write(to: url)
+      let mapped = try MappedBytes(file: url)
+      #expect(mapped.count == bytes.count && mapped.data == Data(bytes))
+      // A replaced or deleted file stays readable through its old mapping.
+      try writeAtomically(Data("new".utf8), to: url)
+      #expect(mapped.data == Data(bytes))
+      try FileManager.default.removeItem(at: url)
+      #expect(mapped.withUnsafeBytes { Array($0) } == bytes)
+      try Data().write(to: url)
+      let empty = try MappedBytes(file: url)
+      #expect(empty.isEmptyInEveryWay)
+    }
+  }
+
+  @Test func `says why a file cannot be mapped, without waiting for it`() throws {
+    try withTemporaryFolder { folder in
+      let missing = folder.appending(path: "missing")
+      #expect(
+        checkpointError { try MappedBytes(file: missing) } == .missingFile(path: missing.path, hint: "check the path"))
+      #expect(message { try MappedBytes(file: folder) } == "cannot read \(folder.path): it is a folder")
+      let pipe = folder.appending(path: "pipe")
+      #expect(mkfifo(pipe.path, 0o600) == 0)
+      #expect(message { try MappedBytes(file: pipe) }?.contains("it is not a regular file") == true)
+      #expect(message { try MappedBytes(file: URL(filePath: "/dev/zero")) }?.contains("not a regular file") == true)
+      let inFile = folder.appending(path: "file")
+      try Data("a".utf8).write(to: inFile)
+      #expect(message { try MappedBytes(file: inFile.appending(path: "b")) }?.contains("is missing") == true)
+      let remote = try #require(URL(string: "https://example.org/model"))
+      #expect(message { try MappedBytes(file: remote) }?.contains("not a path on this machine") == true)
+      #expect(message { try MappedBytes(file: URL(filePath: "a\0b")) } != nil)
+      #expect(message { try MappedBytes(file: folder.appending(path: String(repeating: "x", count: 300))) } != nil)
+    }
+  }
+
+  @Test func `finds a model's files in a folder and in memory`() throws {
+    try withTemporaryFolder { folder in
+      try FileManager.default.createDirectory(
+        at: folder.appending(path: "1_Pooling"), withIntermediateDirectories: false)
+      try Data("{}".utf8).write(to: folder.appending(path: "1_Pooling/config.json"))
+      let source = ModelSource.folder(folder)
+      #expect(source.description == folder.path)
+      #expect(try source.file("1_Pooling/config.json")?.data == Data("{}".utf8))
+      #expect(try source.file("config.json") == nil)
+      for name in ["../a", "/etc/hosts", "a//b", "a/../../b", ""] {
+        #expect(message { try source.file(name) }?.contains("leads out of the model's folder") == true, "\(name)")
+      }
+    }
+    let held = HeldBytes(Array("{}".utf8))
+    let source = ModelSource.embedded(name: "tiny", files: ["config.json": held.mapped])
+    #expect(source.description == "tiny")
+    #expect(try source.requiredFile("config.json").data == Data("{}".utf8))
+    #expect(try source.file("vocab.json") == nil)
+    #expect(message { try source.requiredFile("vocab.json") }?.hasPrefix("tiny/vocab.json is missing") == true)
+  }
+
+  @Test func `says what is wrong with a model's folder`() throws {
+    try withTemporaryFolder { folder in
+      func weightsMessage(_ url: URL) -> String? { message { try Safetensors(ModelSource.folder(url)) } }
+      let missing = folder.appending(path: "nowhere")
+      #expect(weightsMessage(missing)?.contains("there is no folder \(missing.path)") == true)
+      let nothing = "model.safetensors is missing: give a Hugging Face model folder"
+      #expect(weightsMessage(folder)?.contains(nothing) == true)
+      let bin = folder.appending(path: "pytorch_model.bin")
+      try Data("PK".utf8).write(to: bin)
+      #expect(weightsMessage(folder)?.contains("safe_serialization=True") == true)
+      #expect(weightsMessage(bin)?.contains("is a file; give the folder that holds the model") == true)
+      try Data("{}".utf8).write(to: folder.appending(path: "model.safetensors.index.json"))
+      let text = try #require(weightsMessage(folder))
+      #expect(text.contains("weights in several files are not supported yet") && text.contains("max_shard_size"))
+      try write([1], as: .float32, to: folder.appending(path: "model.safetensors"))
+      #expect(try Safetensors(ModelSource.folder(folder)).entries.count == 1)
+    }
+  }
+
+  private struct Configuration: Decodable, Equatable {
+    struct Layer: Decodable, Equatable {
+      let width: Int
+    }
+    let layers: [Layer]
+  }
+
+  @Test(arguments: [
+    ("{\"layers\":[{\"width\":1},{}]}", ": the key \"layers[1].width\" is missing"),
+    ("{\"layers\":[{\"width\":\"1\"}]}", ": the key \"layers[0].width\" should be of type Int"),
+    ("{\"layers\":[{\"width\":null}]}", ": the key \"layers[0].width\" is null"),
+    ("{\"layers\":{}}", ": the key \"layers\" should be of type Array"),
+    ("[]", ": the top level should be of type Dictionary"),
+    ("{}", ": the key \"layers\" is missing"),
+    ("{\"layers\":", " at byte 10: this is not JSON"),
+    ("{\"layers\":[] \"a\"}", " at byte 13: JSON needs \"}\" here"),
+    ("{\"layers\":[]} x", " at byte 14: there is something after the end of the JSON"),
+    ("", " at byte 0: this is not JSON"),
+    ("\u{1}", " at byte 0: this is not JSON"),
+  ])
+  func `a configuration's error names the file and the key`(json: String, expected: String) throws {
+    let held = HeldBytes(Array(json.utf8))
+    let source = ModelSource.embedded(name: "m", files: ["config.json": held.mapped])
+    let text = try #require(message { try source.decodeJSON(Configuration.self, from: "config.json") })
+    #expect(text.hasPrefix("m/config.json is damaged\(expected)") && !text.contains { $0.isNewline }, "\(text)")
+  }
+
+  @Test(arguments: ["1.5", "1e99", "9223372036854775808"])
+  func `a configuration's number that does not fit is an error`(number: String) throws {
+    let held = HeldBytes(Array("{\"layers\":[{\"width\":\(number)}]}".utf8))
+    let source = ModelSource.embedded(name: "m", files: ["config.json": held.mapped])
+    let text = try #require(message { try source.decodeJSON(Configuration.self, from: "config.json") })
+    // Which key it is, Foundation says on some platforms only.
+    #expect(text.hasPrefix("m/config.json is damaged: "), "\(text)")
+  }
+
+  @Test func `decodes a sound configuration, and survives deep nesting`() throws {
+    let held = HeldBytes(Array("{\"layers\":[{\"width\":3}],\"other\":true}".utf8))
+    let deep = HeldBytes(Array(String(repeating: "[", count: 1_000_000).utf8))
+    let source = ModelSource.embedded(name: "m", files: ["config.json": held.mapped, "deep.json": deep.mapped])
+    let found = try source.decodeJSON(Configuration.self, from: "config.json")
+    #expect(found == Configuration(layers: [.init(width: 3)]))
+    #expect(message { try source.decodeJSON(Configuration.self, from: "deep.json") } != nil)
+    #expect(message { try source.decodeJSON(Configuration.self, from: "no.json") }?.contains("missing") == true)
+  }
+}
+
+extension MappedBytes {
+  fileprivate var isEmptyInEveryWay: Bool { count == 0 && data.isEmpty && withUnsafeBytes { $0.isEmpty } }
+}
