@@ -33,6 +33,7 @@ let package = Package(
   platforms: [.macOS(.v15)],
   products: [
     .executable(name: "tinyalign", targets: ["TinyAlignCommand"]),
+    .library(name: "TinyAlign", targets: ["TinyAlign"]),
   ],
   dependencies: [
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -49,12 +50,23 @@ let package = Package(
     module("PolicyGradients"),
     module("Runs"),
     module("Transformers", ["Kernels", "Checkpoints"]),
+    module("Rewards", ["Transformers", "Tokenizers", "Checkpoints"]),
     module(
       "Alignment",
       [
-        "Transformers", "PolicyGradients", "Tokenizers", "Checkpoints", "Kernels", "Runs", "EmbeddedAssets",
+        "Rewards", "Transformers", "PolicyGradients", "Tokenizers", "Checkpoints", "Kernels", "Runs", "EmbeddedAssets",
         crypto, yams,
       ]),
-    .executableTarget(name: "TinyAlignCommand", dependencies: ["Alignment", argumentParser], swiftSettings: strict),
+    module("Reports", ["Runs"]),
+    module(
+      "TinyAlign",
+      ["Alignment", "Rewards", "Transformers", "PolicyGradients", "Tokenizers", "Checkpoints", "Kernels", "Runs", "Reports"]),
+    .executableTarget(
+      name: "TinyAlignCommand",
+      dependencies: [
+        "Alignment", "Reports", "Rewards", "Transformers", "PolicyGradients", "Tokenizers", "Checkpoints", "Kernels",
+        "Runs", argumentParser,
+      ],
+      swiftSettings: strict),
   ]
 )

@@ -128,7 +128,8 @@ public struct PretrainingConfiguration: Codable, Sendable, Equatable {
   ///
   /// - Throws: ``AlignmentError``.
   public init(file: URL) throws {
-    self = try decodeYAML(Self.self, file: file, keys: CodingKeys.allCases.map(\.rawValue))
+    self = try decodeYAML(
+      Self.self, text: readYAML(file), name: file.path, keys: CodingKeys.allCases.map(\.rawValue))
     try validate()
   }
 }

@@ -85,7 +85,7 @@ public struct Scorer {
     var loss = HeadLoss(
       targetStarts: starts, targetTokens: targets, targetWeights: [Float](repeating: 0, count: targets.count))
     let hidden = gatherRows(activations.hidden, rows: rows, size: model.hiddenSize)
-    model.head.evaluate(&loss, hidden: hidden.pointer)
+    withExtendedLifetime(hidden) { model.head.evaluate(&loss, hidden: hidden.pointer) }
     var next = 0
     for window in windows {
       for index in 0..<window.scoredCount {

@@ -1,40 +1,50 @@
 import Foundation
 import Yams
 
-/// Decodes a YAML file whose top level is a mapping with no other keys than `keys`.
+/// The text of a YAML file.
 ///
-/// - Throws: ``AlignmentError/recipe(file:reason:)`` that names the line or key.
-func decodeYAML<Value: Decodable>(_ type: Value.Type, file: URL, keys: [String]) throws -> Value {
-  let text: String
+/// - Throws: ``AlignmentError/recipe(file:reason:)``.
+func readYAML(_ file: URL) throws -> String {
   do {
-    text = try String(contentsOf: file, encoding: .utf8)
+    return try String(contentsOf: file, encoding: .utf8)
   } catch {
     throw AlignmentError.recipe(file: file.path, reason: "cannot be read: \(reason(error))")
   }
-  return try decodeYAML(type, text: text, name: file.path, keys: keys)
 }
 
+/// Decodes YAML whose top level is a mapping with no other keys than `keys`.
+///
+/// - Throws: ``AlignmentError/recipe(file:reason:)`` that names the line or key.
 func decodeYAML<Value: Decodable>(_ type: Value.Type, text: String, name: String, keys: [String]) throws -> Value {
   func failure(_ reason: String) -> AlignmentError { .recipe(file: name, reason: reason) }
+  let node: Node?
   do {
-    guard let node = try Yams.compose(yaml: text) else { throw failure("the file is empty") }
-    guard let mapping = node.mapping else { throw failure("a list of keys and values is needed") }
-    var seen: Set<String> = []
-    for (keyNode, _) in mapping {
-      guard let key = keyNode.string else { throw failure("a key is not text") }
-      let line = keyNode.mark.map { "line \($0.line): " } ?? ""
-      guard keys.contains(key) else {
-        throw failure("\(line)unknown key '\(key)'\(suggestion(for: key, among: keys))")
-      }
-      guard seen.insert(key).inserted else { throw failure("\(line)'\(key)' stands twice") }
-    }
-    return try YAMLDecoder().decode(type, from: node)
-  } catch let error as AlignmentError {
-    throw error
-  } catch let error as DecodingError {
-    throw failure(describe(error))
+    node = try Yams.compose(yaml: text)
   } catch {
     throw failure("not valid YAML: \("\(error)".split(separator: "\n").joined(separator: " "))")
+  }
+  guard let node else { throw failure("the file is empty") }
+  guard let mapping = node.mapping else { throw failure("a list of keys and values is needed") }
+  var seen: Set<String> = []
+  for (keyNode, _) in mapping {
+    guard let key = keyNode.string else { throw failure("a key is not text") }
+    let line = keyNode.mark.map { "line \($0.line): " } ?? ""
+    guard keys.contains(key) else {
+      throw failure("\(line)unknown key '\(key)'\(suggestion(for: key, among: keys))")
+    }
+    guard seen.insert(key).inserted else { throw failure("\(line)'\(key)' stands twice") }
+  }
+  return try decodeYAML(type, from: node, name: name)
+}
+
+/// Decodes a YAML node.
+///
+/// - Throws: ``AlignmentError/recipe(file:reason:)`` that names the key.
+func decodeYAML<Value: Decodable>(_ type: Value.Type, from node: Node, name: String) throws -> Value {
+  do {
+    return try YAMLDecoder().decode(type, from: node)
+  } catch let error as DecodingError {
+    throw AlignmentError.recipe(file: name, reason: describe(error))
   }
 }
 

@@ -96,7 +96,9 @@ public func gradientDescent(
   }
 }
 
-/// The sum of squares of `count` floats, in double precision; the order of summation depends on nothing but `count`.
+/// The sum of squares of `count` floats: blocks of 16,384 in single precision, the blocks in double.
+///
+/// The order of summation depends on nothing but `count`.
 public func sumOfSquares(_ values: Floats, count: Int) -> Double {
   let blockSize = 1 << 14
   let blocks = (count + blockSize - 1) / blockSize

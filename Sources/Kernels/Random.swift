@@ -12,7 +12,7 @@ public struct KeyedRandom: Sendable {
 
   /// The numbers below `key`: of one step, one sample, one position.
   public func keyed(_ key: Int) -> KeyedRandom {
-    KeyedRandom(state: Self.mix(state ^ Self.mix(UInt64(bitPattern: Int64(key)) &+ 0x9E37_79B9_7F4A_7C15)))
+    KeyedRandom(state: Self.mix(state &+ (UInt64(bitPattern: Int64(key)) &+ 1) &* 0x9E37_79B9_7F4A_7C15))
   }
 
   /// 64 random bits.

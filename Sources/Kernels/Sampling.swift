@@ -4,7 +4,8 @@ public struct SamplingFilter: Sendable, Equatable {
   public var temperature: Float
   /// Only this many of the most likely tokens remain; nil for all.
   public var topK: Int?
-  /// Only the most likely tokens that together reach this probability remain; nil for all (Holtzman et al. 2020).
+  /// Only the most likely tokens that together reach this probability, of what ``topK`` has left, remain; nil for all
+  /// (Holtzman et al. 2020).
   public var topP: Float?
 
   /// The distribution itself, unless told otherwise.
@@ -30,10 +31,12 @@ public struct SamplingFilter: Sendable, Equatable {
     let order = (0..<count).sorted { logits[$0] != logits[$1] ? logits[$0] > logits[$1] : $0 < $1 }
     var kept = min(topK ?? count, count)
     if let topP {
-      let normalizer = Double(logSumExp(logits, count: count))
+      // As transformers has it: after top-k, the rest is what the probabilities add up to.
+      let top = Double(logits[order[0]])
+      let total = order.prefix(kept).reduce(0.0) { $0 + exponential(Double(logits[$1]) - top) }
       var sum = 0.0
       for (rank, index) in order.prefix(kept).enumerated() {
-        sum += exponential(Double(logits[index]) - normalizer)
+        sum += exponential(Double(logits[index]) - top) / total
         if sum >= Double(topP) {
           kept = rank + 1
           break
@@ -79,7 +82,8 @@ public func drawTokens(
     for lane in 0..<vectorWidth {
       draw(start + lane, p[lane], &within)
     }
-    cumulative = within
+    // The same sum on both paths: what a story draws must not depend on which others draw beside it.
+    cumulative += sum
   } tail: { start, left in
     let p = exponential(loadPartial(logits + start, count: left) - normalizer)
     for lane in 0..<left { draw(start + lane, p[lane], &cumulative) }

@@ -1,9 +1,48 @@
+import Alignment
 import ArgumentParser
+import Foundation
 
 @main
 struct TinyAlignCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tinyalign",
     abstract: "Steer a small language model by reinforcement learning, on an ordinary computer.",
-    subcommands: [Pretrain.self])
+    discussion: """
+      Start with `tinyalign align`: it teaches the story model in this program to tell stories about cats, and writes
+      what it did to a folder with a report.
+      """,
+    version: programVersion,
+    groupedSubcommands: [
+      CommandGroup(name: "Training", subcommands: [Align.self, Report.self, Pretrain.self]),
+      CommandGroup(name: "Models", subcommands: [Sample.self, Score.self, Tokenize.self]),
+      CommandGroup(name: "Rewards", subcommands: [Embed.self, RewardCommand.self]),
+    ])
+
+  /// Runs the command; its exit status is 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+  static func main() {
+    do {
+      var command = try parseAsRoot()
+      try command.run()
+    } catch let error as AlignmentError {
+      fail("\(error)", status: error.isUsageError ? 2 : 1)
+    } catch let code as ExitCode {
+      Foundation.exit(code.rawValue)
+    } catch {
+      let code = exitCode(for: error)
+      if code == .success || code == .validationFailure {
+        // Help and version go to standard output, usage errors to standard error.
+        let text = fullMessage(for: error)
+        let stream = code == .success ? FileHandle.standardOutput : FileHandle.standardError
+        stream.write(Data((text + "\n").utf8))
+        Foundation.exit(code == .success ? 0 : 2)
+      }
+      fail("\(error)", status: 1)
+    }
+  }
+
+  private static func fail(_ message: String, status: Int32) -> Never {
+    Terminal.endProgress()
+    Terminal.note("tinyalign: \(message)")
+    Foundation.exit(status)
+  }
 }

@@ -12,16 +12,12 @@ struct AddedToken: Sendable {
 
 /// Finds added tokens in text: the leftmost, and of those the longest.
 struct AddedTokenMatcher: Sendable {
-  private var tokens: [AddedToken]
+  private let tokens: [AddedToken]
   /// Indices into `tokens` by first byte, longest first.
   private var byFirstByte: [[Int]]
 
-  /// - Parameter patterns: what to look for instead of the content, by token.
-  init(_ added: [AddedToken], patterns: [[UInt8]]? = nil) {
+  init(_ added: [AddedToken]) {
     tokens = added
-    if let patterns {
-      for (i, pattern) in patterns.enumerated() { tokens[i].content = pattern }
-    }
     byFirstByte = Array(repeating: [], count: 256)
     for (i, token) in tokens.enumerated() {
       if let first = token.content.first { byFirstByte[Int(first)].append(i) }

@@ -1,5 +1,5 @@
 /// BERT's clean-up of a text: control characters, white space, Chinese characters, accents, case.
-struct BertNormalizer: Sendable {
+package struct BertNormalizer: Sendable {
   let cleansText: Bool
   let handlesChinese: Bool
   let stripsAccents: Bool
@@ -10,7 +10,9 @@ struct BertNormalizer: Sendable {
   private static let removed: UInt8 = 0xFF
 
   /// - Parameter stripsAccents: `nil` follows `lowercases`.
-  init(cleansText: Bool = true, handlesChinese: Bool = true, stripsAccents: Bool? = nil, lowercases: Bool = true) {
+  package init(
+    cleansText: Bool = true, handlesChinese: Bool = true, stripsAccents: Bool? = nil, lowercases: Bool = true
+  ) {
     self.cleansText = cleansText
     self.handlesChinese = handlesChinese
     self.stripsAccents = stripsAccents ?? lowercases
@@ -29,7 +31,7 @@ struct BertNormalizer: Sendable {
     cleansText: false, handlesChinese: false, stripsAccents: false, lowercases: false)
 
   /// The normalised text.
-  func normalize(_ text: UnsafeBufferPointer<UInt8>) -> [UInt8] {
+  package func normalize(_ text: UnsafeBufferPointer<UInt8>) -> [UInt8] {
     var output: [UInt8] = []
     output.reserveCapacity(text.count + 16)
     // Marks wait here until the run ends, to leave it in canonical order.

@@ -89,6 +89,41 @@ extension ByteLevelBPE {
     return id >= 0 ? Int(id) : nil
   }
 
+  /// A tokenizer from lists, as GGUF files hold them.
+  ///
+  /// - Parameters:
+  ///   - tokens: spellings by id, in the byte-level alphabet ("Ġcat").
+  ///   - merges: "left right", the first merging first.
+  ///   - specialTokenIDs: tokens recognised in text and left out in decoding.
+  ///   - isolatesDigits: whether each digit stands alone, as in SmolLM2.
+  ///   - endOfTextID: the id that ends a text.
+  ///   - source: what errors call the file.
+  /// - Throws: ``TokenizerError`` if a merge or an id names a token that is not there, or a spelling comes twice.
+  public init(
+    tokens: [String], merges: [String], specialTokenIDs: [Int], isolatesDigits: Bool = false, endOfTextID: Int? = nil,
+    source: String = "the token list"
+  ) throws {
+    var table = TokenTable(capacity: tokens.count)
+    for (id, token) in tokens.enumerated() {
+      var token = token
+      try token.withUTF8 { try table.add($0, id: id, file: source) }
+    }
+    for id in specialTokenIDs + (endOfTextID.map { [$0] } ?? []) where !table.contains(id) {
+      throw TokenizerError.invalid(file: source, reason: "there is no token with the id \(id)")
+    }
+    var builder = MergeBuilder(table: table, file: source, capacity: merges.count)
+    for merge in merges {
+      var merge = merge
+      try merge.withUTF8 { try builder.add(line: $0) }
+    }
+    var options = Options()
+    options.isolatesDigits = isolatesDigits
+    let added = Set(specialTokenIDs).sorted().map { AddedToken(content: Array(table.bytes(of: $0)), id: Int32($0)) }
+    self.init(
+      model: BytePairModel(table: table, merges: builder.merges), options: options, addedTokens: added,
+      frame: SpecialTokenFrame(), endOfTextID: endOfTextID)
+  }
+
   /// Reads GPT-2's older pair of files.
   init(vocabulary: [UInt8], merges: [UInt8], _ configuration: TokenizerConfiguration) throws {
     let document = try JSONDocument(file: "vocab.json", bytes: vocabulary)

@@ -1,4 +1,4 @@
-// Written by Scripts/goldens/tokenizers_unicode.py; do not edit.
+// Written by Scripts/goldens/tokenizer_unicode.py; do not edit.
 // Mappings of scalars, all numbers hexadecimal, each gap counting from the scalar before:
 // gap:target,target… and, for runs, gap:count:stride:difference.
 

@@ -1,4 +1,4 @@
-// Written by Scripts/goldens/tokenizers_unicode.py; do not edit.
+// Written by Scripts/goldens/tokenizer_unicode.py; do not edit.
 // Sets of scalars as gap+length in hexadecimal: each gap counts from the end of the run before.
 
 enum UnicodeRangeTables {

@@ -10,7 +10,10 @@ extension WordPiece {
     }
     var options = Options(unknownID: unknownID)
     if let prefix = try reader.string("continuing_subword_prefix") { options.continuation = Array(prefix.utf8) }
-    if let limit = try reader.integer("max_input_chars_per_word") { options.longestWord = limit }
+    if let limit = try reader.integer("max_input_chars_per_word") {
+      guard limit >= 0 else { throw reader.invalid("model.max_input_chars_per_word is negative") }
+      options.longestWord = limit
+    }
     try Self.readDecoder(root, &options)
     guard try root.object("pre_tokenizer")?.type() == "BertPreTokenizer" else {
       throw root.unsupported("WordPiece without the BertPreTokenizer")

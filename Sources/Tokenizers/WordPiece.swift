@@ -40,11 +40,19 @@ public struct WordPiece: Tokenizer {
     self.addedTokens = addedTokens
     self.frame = frame
     self.endOfTextID = endOfTextID
-    let normalized = addedTokens.filter(\.isNormalized)
     rawMatcher = AddedTokenMatcher(addedTokens.filter { !$0.isNormalized })
-    normalizedMatcher = AddedTokenMatcher(
-      normalized, patterns: normalized.map { $0.content.withUnsafeBufferPointer { normalizer.normalize($0) } })
-    addedByID = Dictionary(addedTokens.map { (Int($0.id), $0) }, uniquingKeysWith: { $1 })
+    // Tokens looked for in normalised text are spelled so from here on, and skipped in decoding only if that spelling
+    // is a special token's: so the reference has it.
+    let special = Set(addedTokens.filter(\.isSpecial).map(\.content))
+    let respelled = addedTokens.map { token in
+      guard token.isNormalized else { return token }
+      var token = token
+      token.content = token.content.withUnsafeBufferPointer { normalizer.normalize($0) }
+      token.isSpecial = special.contains(token.content)
+      return token
+    }
+    normalizedMatcher = AddedTokenMatcher(respelled.filter(\.isNormalized))
+    addedByID = Dictionary(respelled.map { (Int($0.id), $0) }, uniquingKeysWith: { $1 })
     continuationHash = options.continuation.reduce(TokenTable.emptyHash) { TokenTable.hash($0, $1) }
   }
 

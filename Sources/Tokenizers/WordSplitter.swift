@@ -1,11 +1,11 @@
 /// Cuts text into the pieces within which byte pairs merge: GPT-2's regular expression, written out.
 ///
 ///     's|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+
-struct WordSplitter {
+package struct WordSplitter {
   private let classes = UnicodeClasses.shared
   private let ascii: [ScalarClass]
 
-  init() {
+  package init() {
     let classes = UnicodeClasses.shared
     ascii = (0..<128).map { classes[UInt32($0)].intersection(.split) }
   }
@@ -19,7 +19,7 @@ struct WordSplitter {
   }
 
   /// Where the piece that begins at `start` ends; `start` must lie before the end.
-  func end(_ bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> Int {
+  package func end(_ bytes: UnsafeBufferPointer<UInt8>, from start: Int) -> Int {
     if bytes[start] == UInt8(ascii: "'"), let end = contraction(bytes, start) { return end }
     var i = start
     var (kind, length) = classify(bytes, i)

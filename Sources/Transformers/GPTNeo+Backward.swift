@@ -1,6 +1,11 @@
 public import Kernels
 
 extension GPTNeo {
+  /// Adds the gradients of all parameters below the head.
+  ///
+  /// - Parameters:
+  ///   - hiddenGradient: [tree.count, hiddenSize]: the loss's gradient with respect to `activations.hidden`.
+  ///   - gradients: as long as ``parameters``.
   public func backward(
     _ tree: TokenTree, activations: Activations, hiddenGradient: FloatBuffer, gradients: FloatBuffer
   ) {

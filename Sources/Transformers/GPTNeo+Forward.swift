@@ -21,6 +21,7 @@ extension GPTNeo {
   /// Rows computed together outside of attention, which bounds the scratch memory.
   static let chunkSize = 1_024
 
+  /// Memory for the nodes of a tree.
   public func makeActivations(capacity: Int, keepsForBackward: Bool) -> Activations {
     let hidden = configuration.hiddenSize
     return Activations(
@@ -37,9 +38,16 @@ extension GPTNeo {
 
   func weights(_ offset: Int) -> Floats { Floats(parameters.pointer + offset) }
 
+  /// Computes `nodes`; all nodes before them must have been computed with the same activations.
+  ///
+  /// - Precondition: tokens lie in the vocabulary and positions below ``contextLength``.
   public func forward(_ tree: TokenTree, nodes: Range<Int>, activations: Activations) {
     guard !nodes.isEmpty else { return }
     precondition(nodes.upperBound <= activations.capacity, "node \(nodes.upperBound) of \(activations.capacity)")
+    // A stray index would read, and in the backward pass write, outside of its table.
+    precondition(
+      nodes.allSatisfy { 0..<vocabularySize ~= Int(tree.tokens[$0]) && Int(tree.positions[$0]) < contextLength },
+      "a token outside of the vocabulary of \(vocabularySize), or beyond \(contextLength) tokens")
     let hidden = configuration.hiddenSize
     let start = nodes.lowerBound
     let firstInput = activations.layers[0][GPTNeoBuffer.input].pointer + start * hidden

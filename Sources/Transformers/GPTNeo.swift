@@ -10,15 +10,26 @@ public import Kernels
 public final class GPTNeo: LanguageModel {
   /// Sizes and constants.
   public let configuration: GPTNeoConfiguration
+  /// Names, shapes and places of all tensors, named as transformers names them.
   public let layout: ParameterLayout
+  /// The parameters, in the order of ``layout``.
   public let parameters: FloatBuffer
+  /// Where the head's weight starts in ``parameters``.
   public let headOffset: Int
   let places: Places
 
+  /// Number of tokens.
   public var vocabularySize: Int { configuration.vocabularySize }
+  /// Longest sequence, in tokens.
   public var contextLength: Int { configuration.contextLength }
+  /// Size of a hidden state.
   public var hiddenSize: Int { configuration.hiddenSize }
-  public var endOfTextID: Int? { configuration.endOfTextID }
+  /// The token that ends a text, where the configuration names one of the vocabulary.
+  ///
+  /// Small models often keep the 50,256 of a larger vocabulary in their configuration: that is no token of theirs.
+  public var endOfTextID: Int? {
+    configuration.endOfTextID.flatMap { (0..<vocabularySize).contains($0) ? $0 : nil }
+  }
 
   /// Where each tensor starts in the parameter buffer.
   struct Places {
@@ -37,9 +48,17 @@ public final class GPTNeo: LanguageModel {
     var finalNormWeight, finalNormBias: Int
   }
 
-  /// A model without values: the parameters are zero.
+  /// A model without values: the parameters are not set.
   private init(emptyWith configuration: GPTNeoConfiguration) {
     self.configuration = configuration
+    (layout, places, headOffset) = Self.arrange(configuration)
+    parameters = FloatBuffer(count: layout.count, isZeroed: false)
+  }
+
+  /// The order of all tensors; takes no memory for them.
+  private static func arrange(
+    _ configuration: GPTNeoConfiguration
+  ) -> (layout: ParameterLayout, places: Places, headOffset: Int) {
     var layout = ParameterLayout()
     let hidden = configuration.hiddenSize
     let inner = configuration.intermediateSize
@@ -66,21 +85,21 @@ public final class GPTNeo: LanguageModel {
     }
     let finalNormWeight = layout.append(prefix + "ln_f.weight", [hidden])
     let finalNormBias = layout.append(prefix + "ln_f.bias", [hidden])
-    headOffset =
+    let headOffset =
       configuration.tiesEmbeddings
       ? tokenEmbedding : layout.append("lm_head.weight", [configuration.vocabularySize, hidden])
-    places = Places(
+    let places = Places(
       tokenEmbedding: tokenEmbedding, positionEmbedding: positionEmbedding, layers: layers,
       finalNormWeight: finalNormWeight, finalNormBias: finalNormBias)
-    self.layout = layout
-    parameters = FloatBuffer(count: layout.count, isZeroed: false)
+    return (layout, places, headOffset)
   }
 
   /// A model with random weights as transformers initialises them: normal with the configured deviation, norms one, biases zero.
   ///
-  /// - Throws: ``CheckpointError`` for a configuration that makes no model.
+  /// - Throws: ``CheckpointError`` for a configuration that makes no model, or one larger than this computer's memory.
   public convenience init(randomWith configuration: GPTNeoConfiguration, seed: UInt64) throws {
     try configuration.validate()
+    try Self.arrange(configuration).layout.checkMemory(file: "config.json")
     self.init(emptyWith: configuration)
     let random = KeyedRandom(seed: seed)
     for (index, parameter) in layout.parameters.enumerated() {
@@ -104,33 +123,45 @@ public final class GPTNeo: LanguageModel {
     try configuration.validate(file: "\(source.description)/config.json")
     let file = "\(source.description)/model.safetensors"
     let tensors = try Safetensors(source.requiredFile("model.safetensors"), name: file)
-    // Before memory is taken: a small file may announce a huge model.
-    let needed = configuration.vocabularySize * configuration.hiddenSize
-    guard tensors.entries.reduce(0, { $0 + $1.byteRange.count }) >= needed else {
-      throw CheckpointError.malformed(
-        file: file, offset: nil, reason: "it is smaller than the token embedding that config.json announces")
+    let layout = Self.arrange(configuration).layout
+    // transformers' base model saves the same tensors without the prefix.
+    let prefix = "transformer."
+    let names = layout.parameters.map { parameter in
+      let bare = String(parameter.name.dropFirst(prefix.count))
+      let isBare = parameter.name.hasPrefix(prefix) && tensors[parameter.name] == nil && tensors[bare] != nil
+      return isBare ? bare : parameter.name
     }
+    // Before memory is taken: a small file may announce a huge model.
+    for (name, parameter) in zip(names, layout.parameters) {
+      guard let entry = tensors[name] else { throw CheckpointError.missingTensor(name: name, file: file) }
+      guard entry.shape == parameter.shape else {
+        throw CheckpointError.shapeMismatch(tensor: name, expected: parameter.shape, found: entry.shape)
+      }
+    }
+    try layout.checkMemory(file: file)
     self.init(emptyWith: configuration)
     var loader = TensorLoader(tensors)
-    for parameter in layout.parameters {
-      // transformers' base model saves the same tensors without the prefix.
-      let bare = String(parameter.name.dropFirst("transformer.".count))
-      let name = !loader.contains(parameter.name) && loader.contains(bare) ? bare : parameter.name
+    for (name, parameter) in zip(names, layout.parameters) {
       try loader.load(
         name, shape: parameter.shape, into: UnsafeMutableBufferPointer(rebasing: parameters.elements[parameter.range]))
     }
     try loader.finish { name in
       // Mask buffers that files of 2021 to 2023 carry, and a head that is the token embedding again.
-      name.hasSuffix(".attn.attention.bias") || name.hasSuffix(".attn.attention.masked_bias") || name == "lm_head.weight"
+      name.hasSuffix(".attn.attention.bias") || name.hasSuffix(".attn.attention.masked_bias")
+        || name == "lm_head.weight"
     }
   }
 
+  /// An independent copy.
   public func copy() -> any LanguageModel {
     let copy = GPTNeo(emptyWith: configuration)
     copy.parameters.copy(from: parameters)
     return copy
   }
 
+  /// Writes `config.json` and `model.safetensors`, which transformers loads, into an existing folder.
+  ///
+  /// - Throws: ``CheckpointError`` where the folder cannot be written or a parameter is not finite.
   public func save(to folder: URL, elementType: ElementType) throws {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]

@@ -54,6 +54,8 @@ public struct GPTNeoConfiguration: Sendable, Equatable {
     initializerRange = 0.02
   }
 
+  private static let maximumLayerCount = 1 << 10
+
   /// Size of one attention head.
   public var headDimension: Int { hiddenSize / headCount }
 
@@ -70,12 +72,13 @@ public struct GPTNeoConfiguration: Sendable, Equatable {
     try checkSize(vocabularySize, "vocab_size", 1 << 22)
     try checkSize(hiddenSize, "hidden_size", 1 << 16)
     try checkSize(headCount, "num_heads", 1 << 12)
-    try checkSize(attentionLayers.count, "num_layers", 1 << 10)
+    try checkSize(attentionLayers.count, "num_layers", Self.maximumLayerCount)
     try checkSize(intermediateSize, "intermediate_size", 1 << 18)
     try checkSize(contextLength, "max_position_embeddings", 1 << 20)
     try checkSize(windowSize, "window_size", 1 << 20)
     try check(hiddenSize % headCount == 0, "hidden_size \(hiddenSize) is not a multiple of num_heads \(headCount)")
     try check(layerNormEpsilon > 0 && layerNormEpsilon < 1, "layer_norm_epsilon is \(layerNormEpsilon)")
+    try check(initializerRange >= 0 && initializerRange.isFinite, "initializer_range is \(initializerRange)")
   }
 }
 
@@ -154,8 +157,12 @@ extension GPTNeoConfiguration: Codable {
         ?? [AttentionPattern(kinds: [.global, .local], repeats: 12)]
       attentionLayers = []
       for pattern in patterns {
-        guard pattern.repeats >= 0, pattern.repeats <= 1 << 10 else {
+        guard pattern.repeats >= 0, pattern.repeats <= Self.maximumLayerCount else {
           throw refuse(.attentionTypes, "a pattern cannot be repeated \(pattern.repeats) times")
+        }
+        // Both are at most this file's size and 1,024: the product cannot overflow, but it could fill the memory.
+        guard attentionLayers.count + pattern.repeats * pattern.kinds.count <= Self.maximumLayerCount else {
+          throw refuse(.attentionTypes, "the patterns make more than \(Self.maximumLayerCount) layers")
         }
         for _ in 0..<pattern.repeats { attentionLayers += pattern.kinds }
       }

@@ -2,7 +2,11 @@ public import Checkpoints
 
 /// The part of `config.json` that says what kind of model it is.
 private struct ModelKind: Decodable {
-  var model_type: String?
+  var modelType: String?
+
+  enum CodingKeys: String, CodingKey {
+    case modelType = "model_type"
+  }
 }
 
 /// The values of `model_type` that can be loaded.
@@ -13,7 +17,7 @@ public let supportedModelTypes = ["gpt_neo"]
 /// - Throws: ``CheckpointError`` where the architecture is unknown or a file is missing or damaged.
 public func loadLanguageModel(_ source: ModelSource) throws -> any LanguageModel {
   let kind = try source.decodeJSON(ModelKind.self, from: "config.json")
-  switch kind.model_type {
+  switch kind.modelType {
   case "gpt_neo": return try GPTNeo(source: source)
   case let other:
     throw CheckpointError.unsupported(

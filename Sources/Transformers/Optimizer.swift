@@ -99,8 +99,10 @@ public struct LearningRateSchedule: Sendable, Equatable {
 
   /// The factor of the learning rate at a step, counted from 1.
   public func factor(step: Int) -> Double {
-    if step <= warmupSteps { return Double(step) / Double(warmupSteps + 1) }
-    let progress = min(1, Double(step - 1 - warmupSteps) / Double(max(1, totalSteps - 1 - warmupSteps)))
+    // In floating point, where no number of steps overflows.
+    let warmup = Double(warmupSteps)
+    if step <= warmupSteps { return Double(step) / (warmup + 1) }
+    let progress = min(1, (Double(step) - 1 - warmup) / max(1, Double(totalSteps) - 1 - warmup))
     return switch shape {
     case .constant: 1
     case .linear: 1 - (1 - finalFraction) * progress

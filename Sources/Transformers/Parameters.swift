@@ -1,3 +1,6 @@
+import Checkpoints
+import Foundation
+
 /// One named tensor in a model's parameter buffer.
 public struct Parameter: Sendable {
   /// Name as checkpoints spell it.
@@ -27,5 +30,17 @@ public struct ParameterLayout: Sendable {
     count += shape.reduce(1, *)
     parameters.append(Parameter(name: name, shape: shape, range: start..<count))
     return start
+  }
+
+  /// Refuses a model whose parameters alone are more than this computer's memory.
+  ///
+  /// - Throws: ``CheckpointError`` that names `file`.
+  func checkMemory(file: String) throws {
+    let needed = count * MemoryLayout<Float>.stride
+    let memory = ProcessInfo.processInfo.physicalMemory
+    guard needed > memory else { return }
+    throw CheckpointError.unsupported(
+      file: file, reason: "its parameters need \(needed >> 30) GiB of memory and this computer has \(memory >> 30)",
+      hint: "use a smaller model")
   }
 }

@@ -35,7 +35,9 @@ public struct TokenTree: Sendable {
 
   /// Adds a sequence below `parent`, sharing nothing with what is there, and returns its nodes.
   @discardableResult
-  public mutating func appendChain(_ sequence: some Sequence<Int>, below parent: Int? = nil, sampleCount: Int = 1) -> Range<Int> {
+  public mutating func appendChain(
+    _ sequence: some Sequence<Int>, below parent: Int? = nil, sampleCount: Int = 1
+  ) -> Range<Int> {
     let start = count
     var last = parent
     for token in sequence { last = append(token: token, parent: last, sampleCount: sampleCount) }
@@ -43,7 +45,7 @@ public struct TokenTree: Sendable {
   }
 
   /// One more sample passes through `node`.
-  mutating func addSample(at node: Int) { sampleCounts[node] += 1 }
+  public mutating func addSample(at node: Int) { sampleCounts[node] += 1 }
 
   /// Removes all nodes.
   public mutating func removeAll() {

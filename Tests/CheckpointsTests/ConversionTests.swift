@@ -19,8 +19,8 @@ import Testing
   }
 
   private func read(_ patterns: [UInt16], _ type: ElementType) throws -> [Float] {
-    let bytes = HeldBytes(file(of: patterns, type: type))
-    let file = try Safetensors(bytes.mapped, name: "patterns")
+    let bytes = heldForever(file(of: patterns, type: type))
+    let file = try Safetensors(bytes, name: "patterns")
     return try floats(try #require(file["a"]), in: file)
   }
 

@@ -61,8 +61,8 @@ import Testing
         #expect(message { try source.file(name) }?.contains("leads out of the model's folder") == true, "\(name)")
       }
     }
-    let held = HeldBytes(Array("{}".utf8))
-    let source = ModelSource.embedded(name: "tiny", files: ["config.json": held.mapped])
+    let held = heldForever(Array("{}".utf8))
+    let source = ModelSource.embedded(name: "tiny", files: ["config.json": held])
     #expect(source.description == "tiny")
     #expect(try source.requiredFile("config.json").data == Data("{}".utf8))
     #expect(try source.file("vocab.json") == nil)
@@ -109,25 +109,25 @@ import Testing
     ("\u{1}", " at byte 0: this is not JSON"),
   ])
   func `a configuration's error names the file and the key`(json: String, expected: String) throws {
-    let held = HeldBytes(Array(json.utf8))
-    let source = ModelSource.embedded(name: "m", files: ["config.json": held.mapped])
+    let held = heldForever(Array(json.utf8))
+    let source = ModelSource.embedded(name: "m", files: ["config.json": held])
     let text = try #require(message { try source.decodeJSON(Configuration.self, from: "config.json") })
     #expect(text.hasPrefix("m/config.json is damaged\(expected)") && !text.contains { $0.isNewline }, "\(text)")
   }
 
   @Test(arguments: ["1.5", "1e99", "9223372036854775808"])
   func `a configuration's number that does not fit is an error`(number: String) throws {
-    let held = HeldBytes(Array("{\"layers\":[{\"width\":\(number)}]}".utf8))
-    let source = ModelSource.embedded(name: "m", files: ["config.json": held.mapped])
+    let held = heldForever(Array("{\"layers\":[{\"width\":\(number)}]}".utf8))
+    let source = ModelSource.embedded(name: "m", files: ["config.json": held])
     let text = try #require(message { try source.decodeJSON(Configuration.self, from: "config.json") })
     // Which key it is, Foundation says on some platforms only.
     #expect(text.hasPrefix("m/config.json is damaged: "), "\(text)")
   }
 
   @Test func `decodes a sound configuration, and survives deep nesting`() throws {
-    let held = HeldBytes(Array("{\"layers\":[{\"width\":3}],\"other\":true}".utf8))
-    let deep = HeldBytes(Array(String(repeating: "[", count: 1_000_000).utf8))
-    let source = ModelSource.embedded(name: "m", files: ["config.json": held.mapped, "deep.json": deep.mapped])
+    let held = heldForever(Array("{\"layers\":[{\"width\":3}],\"other\":true}".utf8))
+    let deep = heldForever(Array(String(repeating: "[", count: 1_000_000).utf8))
+    let source = ModelSource.embedded(name: "m", files: ["config.json": held, "deep.json": deep])
     let found = try source.decodeJSON(Configuration.self, from: "config.json")
     #expect(found == Configuration(layers: [.init(width: 3)]))
     #expect(message { try source.decodeJSON(Configuration.self, from: "deep.json") } != nil)

@@ -51,9 +51,9 @@ private struct Expected: Decodable {
     #expect(try file.withFloats(entry) { Array($0) } == (try floats(entry, in: file)))
     let half = try open("f16")
     #expect(try half.withFloats(try #require(half["scalar"])) { $0.count } == nil)
-    let bytes = HeldBytes(
+    let bytes = heldForever(
       packed("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}} ", data: [0, 0, 128, 63]))
-    let unaligned = try Safetensors(bytes.mapped, name: "a")
+    let unaligned = try Safetensors(bytes, name: "a")
     let single = try #require(unaligned["a"])
     let inPlace = try unaligned.withFloats(single) { Array($0) }
     #expect(inPlace == (single.byteRange.lowerBound % 4 == 0 ? [1] : nil))
@@ -64,8 +64,8 @@ private struct Expected: Decodable {
     for padding in 0..<8 {
       let spaces = String(repeating: " ", count: padding)
       let header = "{\"a\":{\"dtype\":\"F32\",\"shape\":[2],\"data_offsets\":[0,8]}}\(spaces)"
-      let bytes = HeldBytes(packed(header, data: [0, 0, 128, 63, 0, 0, 0, 64]))
-      let file = try Safetensors(bytes.mapped, name: "a")
+      let bytes = heldForever(packed(header, data: [0, 0, 128, 63, 0, 0, 0, 64]))
+      let file = try Safetensors(bytes, name: "a")
       #expect(try floats(try #require(file["a"]), in: file) == [1, 2])
     }
   }

@@ -9,7 +9,9 @@ import TestSupport
 #endif
 
 /// Memory whose end touches a page that must not be read: reading one byte too far ends the test process.
-final class GuardedMemory {
+///
+/// It is never unmapped, as ``MappedBytes/init(staticBytes:)`` asks for.
+struct GuardedMemory {
   private let start: UnsafeMutableRawPointer
   private let page = Int(sysconf(Int32(_SC_PAGESIZE)))
   private let capacity: Int
@@ -23,8 +25,6 @@ final class GuardedMemory {
     self.start = start
   }
 
-  deinit { munmap(start, capacity + page) }
-
   /// The bytes, placed so that they end where the memory ends; valid until the next call.
   func holding(_ bytes: [UInt8]) -> MappedBytes {
     precondition(bytes.count <= capacity)
@@ -34,18 +34,11 @@ final class GuardedMemory {
   }
 }
 
-/// Bytes held for as long as the test needs them.
-final class HeldBytes {
-  private let memory: UnsafeMutableRawBufferPointer
-  let mapped: MappedBytes
-
-  init(_ bytes: [UInt8]) {
-    memory = .allocate(byteCount: max(bytes.count, 1), alignment: 8)
-    memory.copyBytes(from: bytes)
-    mapped = MappedBytes(staticBytes: UnsafeRawBufferPointer(rebasing: memory[..<bytes.count]))
-  }
-
-  deinit { memory.deallocate() }
+/// The bytes in memory that is never freed, as ``MappedBytes/init(staticBytes:)`` asks for.
+func heldForever(_ bytes: [UInt8]) -> MappedBytes {
+  let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: max(bytes.count, 1), alignment: 8)
+  memory.copyBytes(from: bytes)
+  return MappedBytes(staticBytes: UnsafeRawBufferPointer(rebasing: memory[..<bytes.count]))
 }
 
 /// A safetensors file from its parts.

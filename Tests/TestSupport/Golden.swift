@@ -1,4 +1,4 @@
-import Foundation
+public import Foundation
 
 /// A missing or unreadable golden file: the test fails, it is never skipped.
 public struct MissingGolden: Error, CustomStringConvertible {

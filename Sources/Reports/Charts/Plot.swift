@@ -30,7 +30,7 @@ struct Plot {
     xRange = Self.horizontal(xs)
     yRange = Self.vertical(ys, includesZero: chart.includesZero)
     xTicks = Ticks(from: xRange.lowerBound, to: xRange.upperBound, count: 6, wholeOnly: true)
-    yTicks = Ticks(from: yRange.lowerBound, to: yRange.upperBound)
+    yTicks = Ticks(from: yRange.lowerBound, to: yRange.upperBound, count: 6)
     left = max(30, 14 + 6.6 * Double(yTicks.labels.map(\.count).max() ?? 0))
   }
 

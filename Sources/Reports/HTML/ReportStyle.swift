@@ -18,6 +18,7 @@ enum ReportStyle {
     --serif:"Iowan Old Style","Palatino Linotype",Palatino,"Book Antiqua",Georgia,"DejaVu Serif",serif;
     --mono:ui-monospace,"SF Mono",Menlo,Consolas,"DejaVu Sans Mono",monospace}
     @media (prefers-color-scheme:dark){:root{\(darkColors)\(ChartStyle.variables(ChartStyle.dark))}}
+    \(ChartStyle.page)
     *{box-sizing:border-box}
     body{margin:0;background:var(--ground);color:var(--ink);font:16px/1.6 var(--sans);-webkit-text-size-adjust:100%}
     main{max-width:1040px;margin:0 auto;padding:56px 24px 72px}
@@ -72,11 +73,11 @@ enum ReportStyle {
     @media (max-width:640px){main{padding:32px 18px 48px}h2{margin-top:46px}
     .two{grid-template-columns:1fr;gap:14px}.heads{display:none}.label{display:block}
     .tile{padding:13px 14px}.tiles{grid-template-columns:1fr 1fr}.tile dd{font-size:1.06rem}
-    th{width:9.5rem}.panel{padding:10px 8px 4px;margin:0 -6px}}
+    .chart .tick{font-size:13.5px}th{width:9.5rem}.panel{padding:10px 8px 4px;margin:0 -6px}}
     @media print{:root{\(lightColors)\(ChartStyle.variables(ChartStyle.light))--ground:#fff}
     body{font-size:10.5pt}main{max-width:none;padding:0}h2{margin-top:28pt;break-after:avoid}h3{break-after:avoid}
     .panel,.pair,.story,.said,.terms div,tr,.tiles{break-inside:avoid}.charts{grid-template-columns:1fr 1fr}
     .two{grid-template-columns:1fr 1fr}}
 
-    """ + ChartStyle.page
+    """
 }

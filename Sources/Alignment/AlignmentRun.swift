@@ -1,0 +1,168 @@
+import Checkpoints
+public import Foundation
+import Kernels
+import Rewards
+public import Runs
+import Tokenizers
+import Transformers
+
+/// The version of this program.
+public let programVersion = "0.1.0"
+
+/// A whole alignment run: the stories before, all updates, the stories after, and everything of it kept in a run folder.
+public final class AlignmentRun {
+  /// How a run ended.
+  public enum Outcome: Sendable, Equatable {
+    /// All steps were done.
+    case finished
+    /// It was asked to stop after this many steps; what it had is kept.
+    case interrupted(afterStep: Int)
+  }
+
+  /// Stories told before and after, and how long they are: enough to see whether the language is intact.
+  private static let storyPairCount = 8
+  private static let storyPairTokens = 40
+
+  /// The settings.
+  public let recipe: Recipe
+  /// The model that is trained.
+  public let model: TextModel
+  private let initial: any LanguageModel
+  private let reward: any Reward
+  private let trainer: PolicyTrainer
+  private let manifest: RunManifest
+
+  /// Loads and checks everything that the recipe names; nothing is written yet.
+  ///
+  /// - Throws: one clear error for what is missing, damaged or does not fit.
+  public init(recipe: Recipe) throws {
+    try recipe.validate()
+    self.recipe = recipe
+    model = try TextModel(named: recipe.model)
+    initial = model.model.copy()
+    let reference = try recipe.reference.map { try TextModel(named: $0) }
+    let rewardSource =
+      try recipe.rewardModel.map { .folder(URL(filePath: $0, directoryHint: .isDirectory)) }
+      ?? RewardModelLocation.source()
+    reward = try SimilarityReward(toward: recipe.toward, embedder: SentenceEmbedder(source: rewardSource))
+    trainer = try PolicyTrainer(recipe: recipe, model: model, reference: reference?.model ?? initial, reward: reward)
+    manifest = RunManifest(
+      programVersion: programVersion, recipe: try recipe.json, seed: recipe.seed,
+      model: .init(name: recipe.model, sha256: try weightsChecksum(model.source)),
+      reference: try reference.map { .init(name: $0.name, sha256: try weightsChecksum($0.source)) },
+      rewardModel: .init(
+        name: recipe.rewardModel ?? RewardModelLocation.modelName, sha256: try weightsChecksum(rewardSource)),
+      platform: platformDescription, threadCount: Threads.count)
+  }
+
+  /// Trains, writing the run folder as it goes.
+  ///
+  /// - Parameters:
+  ///   - folder: where the run goes; it must not hold anything yet.
+  ///   - report: called after each step, once all of the step is in the folder.
+  ///   - shouldStop: asked between steps.
+  /// - Throws: what made the run fail; the folder then says so, and keeps the last state as a checkpoint.
+  public func run(
+    in folder: URL, report: (StepMetrics) -> Void, shouldStop: () -> Bool
+  ) throws -> Outcome {
+    let writer = try RunWriter(folder: folder, manifest: manifest)
+    defer { writer.close() }
+    let before = try tellStories(initial)
+    var completed = 0
+    do {
+      while completed < recipe.steps, !shouldStop() {
+        let metrics = try step(completed + 1, writer)
+        completed += 1
+        if let every = recipe.checkpointEvery, completed % every == 0, completed < recipe.steps {
+          try saveCheckpoint(completed, writer)
+        }
+        report(metrics)
+      }
+    } catch {
+      // The step that failed changed nothing; the state before it is worth keeping, if the disk still takes it.
+      if completed > 0 { try? saveCheckpoint(completed, writer) }
+      try? writer.update(status: .failed, message: "\(error)")
+      throw error
+    }
+    if completed > 0 { try saveCheckpoint(completed, writer) }
+    try writeStoryPairs(before: before, writer)
+    if completed < recipe.steps {
+      try writer.update(status: .interrupted)
+      return .interrupted(afterStep: completed)
+    }
+    try writer.update(status: .finished)
+    return .finished
+  }
+
+  private func saveCheckpoint(_ step: Int, _ writer: RunWriter) throws {
+    try model.save(trainer.policy, to: writer.checkpointFolder(step: step))
+  }
+
+  /// One update, written to the run folder.
+  private func step(_ number: Int, _ writer: RunWriter) throws -> StepMetrics {
+    let clock = ContinuousClock()
+    let start = clock.now
+    let step = try trainer.step(number)
+    let seconds = (clock.now - start) / .seconds(1)
+    try writer.append(
+      samples: step.stories.indices.map { index in
+        SampleRecord(
+          step: number, index: index, prompt: recipe.prompt, tokenIDs: step.stories[index].tokens,
+          text: step.texts[index], reward: step.rewards[index], advantage: step.advantages[index],
+          logProbability: Float(step.stories[index].logProbability),
+          finishReason: step.stories[index].isFinished ? .stop : .length)
+      })
+    let metrics = StepMetrics(step, number: number, seconds: seconds)
+    try writer.append(metrics: metrics)
+    return metrics
+  }
+
+  /// The same beginnings and the same random numbers, whichever model tells.
+  private func tellStories(_ teller: any LanguageModel) throws -> [String] {
+    let room = teller.contextLength - model.tokenizer.encode(recipe.prompt).count
+    let settings = Storyteller.Settings(maxNewTokens: min(room, Self.storyPairTokens), seed: recipe.seed)
+    return try Storyteller(model, model: teller)
+      .tell(prompt: recipe.prompt, count: Self.storyPairCount, settings: settings)
+      .map { model.tokenizer.decode($0.tokens) }
+  }
+
+  private func writeStoryPairs(before: [String], _ writer: RunWriter) throws {
+    let after = try tellStories(trainer.policy)
+    let rewards = try reward.rewards(for: (before + after).map { recipe.prompt + $0 })
+    try writer.write(
+      storyPairs: before.indices.map { index in
+        StoryPair(
+          index: index, prompt: recipe.prompt, before: before[index], after: after[index],
+          rewardBefore: rewards[index], rewardAfter: rewards[before.count + index])
+      })
+  }
+}
+
+extension Recipe {
+  /// The settings as `run.json` keeps them.
+  var json: JSONValue {
+    get throws {
+      let encoder = JSONEncoder()
+      encoder.outputFormatting = .sortedKeys
+      return try JSONValue(parsing: [UInt8](encoder.encode(self)), name: "recipe")
+    }
+  }
+}
+
+extension StepMetrics {
+  fileprivate init(_ step: PolicyTrainer.Step, number: Int, seconds: Double) {
+    let count = Double(step.rewards.count)
+    let mean = step.rewards.reduce(0.0) { $0 + Double($1) } / count
+    let variance = step.rewards.reduce(0.0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / count
+    self.init(
+      step: number, rewardMean: mean, rewardStd: variance.squareRoot(),
+      rewardMax: Double(step.rewards.max() ?? 0), klForward: step.klForward, klReverse: step.klReverse,
+      loss: step.loss, entropy: step.entropy, tokens: step.tokens, nodes: step.nodes,
+      distinctStories: Set(step.stories.map(\.tokens)).count, gradientNorm: step.gradientNorm, seconds: seconds,
+      secondsSplit: SecondsSplit(
+        rollout: step.times.rollout, reward: step.times.reward, reference: step.times.reference,
+        backward: step.times.backward, optimizer: step.times.optimizer),
+      learningRate: step.learningRate, meanLength: Double(step.tokens) / count,
+      endOfTextRate: step.stories.reduce(0.0) { $0 + ($1.isFinished ? 1 : 0) } / count)
+  }
+}

@@ -1,0 +1,241 @@
+import Foundation
+import Kernels
+import PolicyGradients
+public import Rewards
+import Tokenizers
+public import Transformers
+
+/// One update after another of a policy: roll-out, reward, reference, backward, optimiser.
+///
+/// The policy does not change between roll-out and update, so the roll-out's activations serve the backward pass.
+/// Where stories are computed in parts (``Recipe/microBatch``), the trees of the parts are computed again for the
+/// update; the gradient is the same.
+public final class PolicyTrainer {
+  /// What one update did.
+  public struct Step: Sendable {
+    /// The stories.
+    public var stories: [SampledStory]
+    /// Text of each story after the prompt.
+    public var texts: [String]
+    /// Reward of each story.
+    public var rewards: [Float]
+    /// Advantage of each story.
+    public var advantages: [Float]
+    /// The loss, in its own unit.
+    public var loss = 0.0
+    /// KL(reference || policy), nats for each generated token.
+    public var klForward = 0.0
+    /// KL(policy || reference), nats for each generated token.
+    public var klReverse = 0.0
+    /// Entropy of the policy, nats for each generated token.
+    public var entropy = 0.0
+    /// Distinct prefixes computed, the prompt's among them.
+    public var nodes = 0
+    /// Norm of the gradient before it was clipped.
+    public var gradientNorm = 0.0
+    /// Learning rate of the update.
+    public var learningRate = 0.0
+    /// Seconds of each part.
+    public var times = PhaseTimes()
+
+    /// Tokens generated.
+    public var tokens: Int { stories.reduce(0) { $0 + $1.tokens.count } }
+  }
+
+  /// The settings.
+  public let recipe: Recipe
+  /// The network that is trained.
+  public let policy: any LanguageModel
+  private let reference: any LanguageModel
+  private let textModel: TextModel
+  private let reward: any Reward
+  private let prompt: [Int]
+  private let random: KeyedRandom
+  private let lengthNormalizer: Float
+  private let penalty: KLPenalty
+  private let schedule: LearningRateSchedule
+  private let optimizer: Optimizer
+  private let gradients: FloatBuffer
+  private let parts: [Range<Int>]
+  private let activations: Activations
+  private let referenceActivations: Activations
+  private let hiddenGradient: FloatBuffer
+
+  /// Prepares training of `model`.
+  ///
+  /// - Parameter reference: the frozen model; its vocabulary must be the policy's.
+  /// - Throws: ``AlignmentError`` where recipe, models and prompt do not fit each other.
+  public init(recipe: Recipe, model: TextModel, reference: any LanguageModel, reward: any Reward) throws {
+    try recipe.validate()
+    self.recipe = recipe
+    textModel = model
+    policy = model.model
+    self.reference = reference
+    self.reward = reward
+    prompt = try model.encode(prompt: recipe.prompt, newTokens: recipe.maxNewTokens)
+    guard reference.vocabularySize == policy.vocabularySize else {
+      throw AlignmentError.setting(
+        name: "--reference",
+        reason: "has a vocabulary of \(reference.vocabularySize) tokens, the model one of \(policy.vocabularySize); "
+          + "KL needs the same")
+    }
+    guard reference.contextLength >= prompt.count + recipe.maxNewTokens else {
+      throw AlignmentError.setting(
+        name: "--reference", reason: "has a context of \(reference.contextLength) tokens, too short for these stories")
+    }
+    random = KeyedRandom(seed: recipe.seed)
+    lengthNormalizer = Float(recipe.lengthNormalizer ?? Double(prompt.count + recipe.maxNewTokens))
+    penalty = KLPenalty(
+      coefficient: Float(recipe.klCoefficient), direction: recipe.klDirection, reduction: recipe.klReduction)
+    schedule = LearningRateSchedule(
+      shape: recipe.learningRateSchedule, warmupSteps: recipe.warmupSteps, totalSteps: recipe.steps)
+    optimizer = Optimizer(
+      recipe.optimizer == .sgd ? .sgd : .adamW(), weightDecay: Float(recipe.weightDecay),
+      parameterCount: policy.parameterCount)
+    gradients = FloatBuffer(count: policy.parameterCount, isZeroed: false)
+    let partSize = min(recipe.samples, recipe.microBatch ?? recipe.samples)
+    parts = stride(from: 0, to: recipe.samples, by: partSize).map { $0..<min($0 + partSize, recipe.samples) }
+    let capacity = Rollout.nodeCapacity(
+      promptLength: prompt.count, stories: partSize, maxNewTokens: recipe.maxNewTokens)
+    activations = policy.makeActivations(capacity: capacity, keepsForBackward: true)
+    referenceActivations = reference.makeActivations(capacity: capacity, keepsForBackward: false)
+    hiddenGradient = FloatBuffer(count: capacity * policy.hiddenSize, isZeroed: false)
+  }
+
+  /// One update.
+  ///
+  /// - Parameter number: the step, counted from 1; it keys the random numbers.
+  /// - Throws: what the reward throws; ``AlignmentError/diverged(step:reason:)`` where a reward or the gradient is not
+  ///   finite, before anything is updated.
+  public func step(_ number: Int) throws -> Step {
+    var times = PhaseTimes()
+    var trees: [TokenTree] = []
+    var stories: [SampledStory] = []
+    times.measure(\.rollout) {
+      for part in parts {
+        let rollout = Rollout(
+          policy, prompt: prompt, indices: part, maxNewTokens: recipe.maxNewTokens,
+          endOfText: textModel.endOfTextID, random: random.keyed(number), activations: activations)
+        trees.append(rollout.tree)
+        stories += rollout.stories
+      }
+    }
+    let (texts, rewards) = try times.measure(\.reward) {
+      let texts = stories.map { textModel.tokenizer.decode($0.tokens) }
+      return (texts, try reward.rewards(for: texts.map { recipe.prompt + $0 }))
+    }
+    if let index = rewards.firstIndex(where: { !$0.isFinite }) {
+      throw AlignmentError.diverged(step: number, reason: "the reward of story \(index) is not finite: \(texts[index])")
+    }
+    let advantages = recipe.algorithm.advantages(rewards: rewards)
+    var step = Step(stories: stories, texts: texts, rewards: rewards, advantages: advantages)
+    times.measure(\.backward) { gradients.zero() }
+    for (index, part) in parts.enumerated() {
+      var tree = trees[index]
+      var paths = stories[part].map { SampledPath(tokens: $0.tokens, nodes: $0.nodes) }
+      if parts.count > 1 {
+        // Later parts have overwritten the activations.
+        times.measure(\.rollout) {
+          (tree, paths) = Self.tree(prompt: prompt, stories: stories[part])
+          policy.forward(tree, activations: activations)
+        }
+      }
+      step.nodes += tree.count
+      accumulate(tree, paths, advantages: Array(advantages[part]), into: &step, times: &times)
+    }
+    let tokens = Double(max(1, step.tokens))
+    step.klForward /= tokens
+    step.klReverse /= tokens
+    step.entropy /= tokens
+    try times.measure(\.optimizer) {
+      step.gradientNorm = gradientNorm(gradients)
+      guard step.gradientNorm.isFinite else {
+        throw AlignmentError.diverged(
+          step: number, reason: "the gradient is not finite; lower --learning-rate or raise --kl-coefficient")
+      }
+      step.learningRate = recipe.learningRate * schedule.factor(step: number)
+      optimizer.step(
+        policy.parameters, gradients: gradients, learningRate: Float(step.learningRate),
+        gradientScale: clippingScale(norm: step.gradientNorm, maximum: recipe.maxGradientNorm))
+    }
+    step.times = times
+    return step
+  }
+
+  /// The tree of finished stories, and the path of each through it.
+  private static func tree(
+    prompt: [Int], stories: ArraySlice<SampledStory>
+  ) -> (tree: TokenTree, paths: [SampledPath]) {
+    var builder = TokenTreeBuilder()
+    let paths = stories.map { story in
+      // The last token is drawn, but nothing is drawn after it: it needs no node.
+      let nodes = builder.insert(prompt + story.tokens.dropLast())
+      return SampledPath(tokens: story.tokens, nodes: Array(nodes.dropFirst(prompt.count - 1)))
+    }
+    return (builder.tree, paths)
+  }
+
+  /// Adds the gradient of some of the step's stories, whose tree is in `activations`.
+  private func accumulate(
+    _ tree: TokenTree, _ paths: [SampledPath], advantages: [Float], into step: inout Step, times: inout PhaseTimes
+  ) {
+    let rows = PolicyLossRows(
+      paths: paths, advantages: advantages, sampleCount: recipe.samples, lengthNormalizer: lengthNormalizer,
+      klWeightPerNat: penalty.weightPerNat(vocabularySize: policy.vocabularySize))
+    let isForward = penalty.direction == .forward
+    var loss = HeadLoss(
+      targetStarts: rows.targetStarts, targetTokens: rows.targetTokens, targetWeights: rows.targetWeights,
+      forwardKLWeights: isForward ? rows.klWeights : nil, reverseKLWeights: isForward ? nil : rows.klWeights)
+    let referenceHidden = times.measure(\.reference) {
+      reference.forward(tree, activations: referenceActivations)
+      return gatherRows(referenceActivations.hidden, rows: rows.nodes, size: reference.hiddenSize)
+    }
+    times.measure(\.backward) {
+      let hiddenSize = policy.hiddenSize
+      let hidden = gatherRows(activations.hidden, rows: rows.nodes, size: hiddenSize)
+      let rowGradient = FloatBuffer(count: hidden.count, isZeroed: false)
+      withExtendedLifetime((hidden, referenceHidden)) {
+        policy.head.evaluate(
+          &loss, hidden: hidden.pointer,
+          reference: ReferenceRows(hidden: referenceHidden.pointer, head: reference.head),
+          gradients: HeadGradients(hidden: rowGradient.pointer, weight: gradients.pointer + policy.headOffset))
+      }
+      hiddenGradient.pointer.update(repeating: 0, count: tree.count * hiddenSize)
+      for (index, node) in rows.nodes.enumerated() {
+        (hiddenGradient.pointer + node * hiddenSize).update(
+          from: rowGradient.pointer + index * hiddenSize, count: hiddenSize)
+      }
+      policy.backward(tree, activations: activations, hiddenGradient: hiddenGradient, gradients: gradients)
+    }
+    step.loss += loss.value
+    for (row, count) in rows.sampleCounts.enumerated() {
+      step.klForward += Double(loss.forwardKLs[row]) * Double(count)
+      step.klReverse += Double(loss.reverseKLs[row]) * Double(count)
+      step.entropy += Double(loss.entropies[row]) * Double(count)
+    }
+  }
+}
+
+/// Seconds that the parts of a step took.
+public struct PhaseTimes: Sendable, Equatable {
+  /// Sampling stories.
+  public var rollout = 0.0
+  /// Decoding and scoring them.
+  public var reward = 0.0
+  /// The frozen model's hidden states.
+  public var reference = 0.0
+  /// Logits of both models, the loss, and all gradients.
+  public var backward = 0.0
+  /// Norm, clipping and update.
+  public var optimizer = 0.0
+
+  /// All parts together.
+  public var total: Double { rollout + reward + reference + backward + optimizer }
+
+  mutating func measure<Result>(_ phase: WritableKeyPath<PhaseTimes, Double>, _ body: () throws -> Result) rethrows -> Result {
+    let clock = ContinuousClock()
+    let start = clock.now
+    defer { self[keyPath: phase] += (clock.now - start) / .seconds(1) }
+    return try body()
+  }
+}

@@ -1,0 +1,133 @@
+public import Kernels
+public import Transformers
+
+/// A story as it was sampled.
+public struct SampledStory: Sendable, Equatable {
+  /// The tokens after the prompt, the end-of-text among them when it was sampled.
+  public var tokens: [Int] = []
+  /// Sum of the tokens' log-probabilities under the unfiltered model, in nats.
+  public var logProbability = 0.0
+  /// Whether the story ended itself, by end-of-text.
+  public var isFinished = false
+  /// The tree node whose distribution each token was drawn from.
+  var nodes: [Int] = []
+}
+
+/// Samples stories from a model, growing a token tree a level at a time.
+///
+/// Stories that have drawn the same tokens so far share a node: its hidden state is computed once, and all that follow
+/// draw from its one distribution. Each story's random numbers are its own, keyed by (story, position), so that what
+/// it becomes does not depend on which stories are sampled beside it.
+public struct Rollout {
+  /// The tree of all prefixes that tokens were drawn from.
+  public private(set) var tree = TokenTree()
+  /// The stories, in the order of their indices.
+  public private(set) var stories: [SampledStory] = []
+
+  /// Samples one story for each of `indices`.
+  ///
+  /// - Parameters:
+  ///   - prompt: token ids that every story starts with; not empty.
+  ///   - indices: which stories; they key the random numbers.
+  ///   - maxNewTokens: length of a story after the prompt, at most.
+  ///   - endOfText: the token that ends a story, if there is one.
+  ///   - filter: what is done to logits before a token is drawn.
+  ///   - random: numbers of this step.
+  ///   - activations: memory for ``nodeCapacity(promptLength:stories:maxNewTokens:)`` nodes; afterwards it holds the
+  ///     whole tree, ready for a backward pass.
+  ///   - report: called after each level with the tokens drawn there, in the order of `indices`, nil for a finished
+  ///     story.
+  public init(
+    _ model: any LanguageModel, prompt: [Int], indices: Range<Int>, maxNewTokens: Int, endOfText: Int?,
+    filter: SamplingFilter = SamplingFilter(), random: KeyedRandom, activations: Activations,
+    report: (([Int?]) -> Void)? = nil
+  ) {
+    precondition(!prompt.isEmpty, "a story needs a prompt")
+    tree.appendChain(prompt, sampleCount: indices.count)
+    stories = [SampledStory](repeating: SampledStory(), count: indices.count)
+    model.forward(tree, activations: activations)
+    let numbers = indices.map { random.keyed($0) }
+    // The nodes to draw from, one after the other, and the stories that stand at each.
+    var frontierStart = prompt.count - 1
+    var frontier = [Array(indices.indices.map { $0 - indices.lowerBound })]
+    for position in 0..<maxNewTokens where !frontier.isEmpty {
+      let draws = draw(
+        model, frontierStart, frontier, position: position, numbers: numbers, filter: filter, activations: activations)
+      var level = report == nil ? [] : [Int?](repeating: nil, count: indices.count)
+      let start = tree.count
+      var next: [[Int]] = []
+      for (index, draws) in draws.enumerated() {
+        let node = frontierStart + index
+        var last: Int?
+        for draw in draws {
+          stories[draw.story].tokens.append(draw.token)
+          stories[draw.story].nodes.append(node)
+          stories[draw.story].logProbability += Double(draw.logProbability)
+          if report != nil { level[draw.story] = draw.token }
+          if draw.token == endOfText {
+            stories[draw.story].isFinished = true
+          } else if position + 1 < maxNewTokens {
+            if draw.token == last {
+              next[next.count - 1].append(draw.story)
+              tree.addSample(at: tree.count - 1)
+            } else {
+              tree.append(token: draw.token, parent: node)
+              next.append([draw.story])
+              last = draw.token
+            }
+          }
+        }
+      }
+      report?(level)
+      frontier = next
+      frontierStart = start
+      model.forward(tree, nodes: start..<tree.count, activations: activations)
+    }
+  }
+
+  /// The most nodes that a roll-out can have.
+  public static func nodeCapacity(promptLength: Int, stories: Int, maxNewTokens: Int) -> Int {
+    promptLength + stories * (maxNewTokens - 1)
+  }
+
+  private struct Draw: Sendable {
+    var story: Int
+    var token = 0
+    var logProbability: Float = 0
+  }
+
+  /// Draws a token for each story; within a node they come in ascending order of the tokens.
+  private func draw(
+    _ model: any LanguageModel, _ start: Int, _ frontier: [[Int]], position: Int, numbers: [KeyedRandom],
+    filter: SamplingFilter, activations: Activations
+  ) -> [[Draw]] {
+    var draws: [[Draw]] = []
+    var uniforms: [[Double]] = []
+    for stories in frontier {
+      let keyed = stories.map { (story: $0, number: numbers[$0].keyed(position).uniform) }
+        .sorted { ($0.number, $0.story) < ($1.number, $1.story) }
+      draws.append(keyed.map { Draw(story: $0.story) })
+      uniforms.append(keyed.map(\.number))
+    }
+    let vocabularySize = model.vocabularySize
+    draws.withUnsafeMutableBufferPointer { draws in
+      // Each row has its own element.
+      nonisolated(unsafe) let draws = draws
+      let hidden = Floats(activations.hidden.pointer + start * model.hiddenSize)
+      model.head.forEachRow(hidden, rows: frontier.count) { row, logits in
+        let normalizer = filter.isIdentity ? nil : logSumExp(logits, count: vocabularySize)
+        let original = normalizer.map { _ in Array(UnsafeBufferPointer(start: logits, count: vocabularySize)) }
+        if normalizer != nil { filter.apply(to: logits, count: vocabularySize) }
+        drawTokens(logits, count: vocabularySize, uniforms: uniforms[row]) { index, token, logProbability in
+          draws[row][index].token = token
+          if let original, let normalizer {
+            draws[row][index].logProbability = original[token] - normalizer
+          } else {
+            draws[row][index].logProbability = logProbability
+          }
+        }
+      }
+    }
+    return draws
+  }
+}

@@ -1,0 +1,119 @@
+import Checkpoints
+import Foundation
+
+/// What the files of sentence-transformers say about the way from a text's tokens to its embedding.
+struct PoolingSettings: Equatable {
+  /// The most tokens that a text keeps, those around it included; nil where the files leave it to the model.
+  var tokenLimit: Int?
+  /// Whether embeddings are scaled to length 1.
+  var isNormalized = false
+
+  /// Reads `modules.json` and what it points to. A folder without it is taken as a bare encoder, as
+  /// sentence-transformers does: the mean of the tokens, not normalised.
+  ///
+  /// - Throws: `CheckpointError` for files that are malformed, or ask for anything but the mean over the tokens.
+  init(source: ModelSource) throws {
+    if try source.file("modules.json") != nil { try readModules(source) }
+    if try source.file(encoderFile) != nil {
+      let encoder = try source.decodeJSON(EncoderFile.self, from: encoderFile)
+      if encoder.lowersCase == true {
+        throw unsupported(source, encoderFile, "do_lower_case is true")
+      }
+      tokenLimit = encoder.tokenLimit
+    }
+    if tokenLimit == nil, try source.file(tokenizerFile) != nil {
+      let tokenizer = try source.decodeJSON(TokenizerFile.self, from: tokenizerFile)
+      // Tokenizers without a limit carry the number 1e30.
+      tokenLimit = tokenizer.tokenLimit.flatMap { Int(exactly: $0.rounded()) }
+    }
+    if let tokenLimit, tokenLimit < 2 {
+      throw CheckpointError.malformed(
+        file: source.path(of: encoderFile), offset: nil,
+        reason: "the limit of \(tokenLimit) tokens leaves no room for a text")
+    }
+  }
+
+  private mutating func readModules(_ source: ModelSource) throws {
+    let file = "modules.json"
+    let modules = try source.decodeJSON([Module].self, from: file)
+    let kinds = modules.map { $0.type.split(separator: ".").last.map(String.init) ?? "" }
+    for kind in kinds where !["Transformer", "Pooling", "Normalize"].contains(kind) {
+      throw unsupported(source, file, "the module \(kind.debugDescription) is not supported")
+    }
+    guard kinds == ["Transformer", "Pooling"] || kinds == ["Transformer", "Pooling", "Normalize"] else {
+      throw unsupported(source, file, "the modules come as \(kinds.joined(separator: ", "))")
+    }
+    guard modules[0].path.isEmpty else {
+      throw unsupported(source, file, "the encoder is in the folder \(modules[0].path.debugDescription)")
+    }
+    isNormalized = kinds.count == 3
+    let poolingFile = modules[1].path.isEmpty ? "config.json" : modules[1].path + "/config.json"
+    let modes = try source.decodeJSON(PoolingFile.self, from: poolingFile).modes
+    guard modes == ["mean"] else {
+      throw unsupported(source, poolingFile, "the pooling mode is \(modes.joined(separator: " + ").debugDescription)")
+    }
+  }
+}
+
+private let encoderFile = "sentence_bert_config.json"
+private let tokenizerFile = "tokenizer_config.json"
+
+private func unsupported(_ source: ModelSource, _ file: String, _ reason: String) -> CheckpointError {
+  CheckpointError.unsupported(
+    file: source.path(of: file), reason: reason,
+    hint: "use a model like all-MiniLM-L6-v2: a BERT encoder, the mean of its tokens, normalised")
+}
+
+/// An entry of `modules.json`.
+private struct Module: Decodable {
+  var path: String
+  var type: String
+}
+
+/// `sentence_bert_config.json`.
+private struct EncoderFile: Decodable {
+  var tokenLimit: Int?
+  var lowersCase: Bool?
+
+  private enum CodingKeys: String, CodingKey {
+    case tokenLimit = "max_seq_length"
+    case lowersCase = "do_lower_case"
+  }
+}
+
+/// The part of `tokenizer_config.json` that limits a text.
+private struct TokenizerFile: Decodable {
+  var tokenLimit: Double?
+
+  private enum CodingKeys: String, CodingKey {
+    case tokenLimit = "model_max_length"
+  }
+}
+
+/// `1_Pooling/config.json`: a flag for each mode up to version 5 of sentence-transformers, their names since.
+private struct PoolingFile: Decodable {
+  var modes: [String]
+
+  init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: Key.self)
+    let named = Key(stringValue: "pooling_mode")
+    if values.contains(named) {
+      modes = try (try? values.decode([String].self, forKey: named)) ?? [values.decode(String.self, forKey: named)]
+      return
+    }
+    modes = []
+    let prefix = "pooling_mode_"
+    for key in values.allKeys.sorted(by: { $0.stringValue < $1.stringValue }) where key.stringValue.hasPrefix(prefix) {
+      guard try values.decode(Bool.self, forKey: key) else { continue }
+      let mode = String(key.stringValue.dropFirst(prefix.count))
+      modes.append(mode == "mean_tokens" ? "mean" : mode)
+    }
+  }
+
+  private struct Key: CodingKey {
+    var stringValue: String
+    var intValue: Int? { nil }
+    init(stringValue: String) { self.stringValue = stringValue }
+    init?(intValue: Int) { nil }
+  }
+}

@@ -1,0 +1,55 @@
+public import Checkpoints
+public import Foundation
+
+/// Where the reward model is: `Scripts/fetch-reward-model` puts it where this finds it.
+public enum RewardModelLocation {
+  /// The model's name, and that of its folder in the cache.
+  public static let modelName = "all-MiniLM-L6-v2"
+
+  /// The folder that `TINYALIGN_REWARD_MODEL` names, else that of the model in the cache.
+  public static func folder(environment: [String: String] = ProcessInfo.processInfo.environment) -> URL {
+    if let path = setting("TINYALIGN_REWARD_MODEL", environment) { return folder(atPath: path) }
+    return cacheFolder(environment: environment).appending(path: "models/\(modelName)", directoryHint: .isDirectory)
+  }
+
+  /// The folder for what can be fetched again: `TINYALIGN_CACHE`, else `tinyalign` in `XDG_CACHE_HOME`, else in the
+  /// user's folder for caches.
+  public static func cacheFolder(environment: [String: String] = ProcessInfo.processInfo.environment) -> URL {
+    if let path = setting("TINYALIGN_CACHE", environment) { return folder(atPath: path) }
+    // The XDG specification has relative paths ignored.
+    if let path = setting("XDG_CACHE_HOME", environment), path.hasPrefix("/") {
+      return folder(atPath: path).appending(path: "tinyalign", directoryHint: .isDirectory)
+    }
+    let home = setting("HOME", environment).map(folder(atPath:))
+    #if os(macOS)
+      let caches = "Library/Caches/tinyalign"
+    #else
+      let caches = ".cache/tinyalign"
+    #endif
+    return (home ?? FileManager.default.homeDirectoryForCurrentUser)
+      .appending(path: caches, directoryHint: .isDirectory)
+  }
+
+  /// The reward model.
+  ///
+  /// - Throws: ``RewardError/missingModel(folder:setting:)`` where it has not been fetched.
+  public static func source(
+    environment: [String: String] = ProcessInfo.processInfo.environment
+  ) throws -> ModelSource {
+    let folder = Self.folder(environment: environment)
+    let weights = folder.appending(path: "model.safetensors").path
+    guard FileManager.default.fileExists(atPath: weights) else {
+      let names = ["TINYALIGN_REWARD_MODEL", "TINYALIGN_CACHE"]
+      throw RewardError.missingModel(
+        folder: folder.path, setting: names.first { setting($0, environment) != nil })
+    }
+    return .folder(folder)
+  }
+
+  private static func folder(atPath path: String) -> URL { URL(filePath: path, directoryHint: .isDirectory) }
+
+  /// An environment variable; one that is empty counts as not set.
+  private static func setting(_ name: String, _ environment: [String: String]) -> String? {
+    environment[name].flatMap { $0.isEmpty ? nil : $0 }
+  }
+}

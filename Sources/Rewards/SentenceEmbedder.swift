@@ -1,0 +1,75 @@
+public import Checkpoints
+import Foundation
+import Tokenizers
+import Transformers
+
+/// Turns texts into vectors whose angles say how alike the texts are, as sentence-transformers does
+/// (Reimers and Gurevych 2019): tokenizer, BERT encoder, mean over the tokens, length 1.
+public final class SentenceEmbedder: Sendable {
+  /// The size of an embedding.
+  public let dimension: Int
+  /// The most tokens that a text keeps, [CLS] and [SEP] included; what is beyond is cut off.
+  public let tokenLimit: Int
+  private let tokenizer: any Tokenizer
+  private let encoder: BERTEncoder
+  private let isNormalized: Bool
+
+  /// The embedder of a sentence-transformers folder: `modules.json`, `1_Pooling/config.json`,
+  /// `sentence_bert_config.json`, the encoder and its tokenizer.
+  ///
+  /// - Throws: `CheckpointError` or `TokenizerError` where a file is missing, damaged or not supported.
+  public init(source: ModelSource) throws {
+    let settings = try PoolingSettings(source: source)
+    encoder = try BERTEncoder(source: source)
+    tokenizer = try loadTokenizer { try source.file($0)?.data }
+    isNormalized = settings.isNormalized
+    dimension = encoder.configuration.hiddenSize
+    tokenLimit = min(settings.tokenLimit ?? .max, encoder.configuration.contextLength)
+    // Cutting a text relies on exactly one token before and one behind it.
+    guard tokenizer.encode("").count == 2, tokenLimit >= 2 else {
+      throw CheckpointError.unsupported(
+        file: source.path(of: "tokenizer.json"), reason: "it does not put one token before and one behind a text",
+        hint: "use a BERT tokenizer (WordPiece with [CLS] and [SEP])")
+    }
+    guard tokenizer.vocabularySize <= encoder.configuration.vocabularySize else {
+      throw CheckpointError.malformed(
+        file: source.path(of: "tokenizer.json"), offset: nil,
+        reason: "it has \(tokenizer.vocabularySize) tokens and the encoder \(encoder.configuration.vocabularySize); "
+          + "check that they belong together")
+    }
+  }
+
+  /// The embedding of each text, ``dimension`` numbers each; of length 1 where the model's files ask for that.
+  ///
+  /// Texts with the same tokens are computed once.
+  public func embed(_ texts: [String]) throws -> [[Float]] {
+    var distinct: [[Int]] = []
+    var places: [[Int]: Int] = [:]
+    let placeOfText = texts.map { text in
+      let ids = tokens(of: text)
+      if let place = places[ids] { return place }
+      places[ids] = distinct.count
+      distinct.append(ids)
+      return distinct.count - 1
+    }
+    // Similar lengths side by side make packs of similar cost.
+    let order = distinct.indices.sorted { distinct[$0].count > distinct[$1].count }
+    let means = try encoder.meanHiddenStates(order.map { distinct[$0] })
+    var embeddings = [[Float]](repeating: [], count: distinct.count)
+    for (place, mean) in zip(order, means) { embeddings[place] = isNormalized ? normalized(mean) : mean }
+    return placeOfText.map { embeddings[$0] }
+  }
+
+  /// The ids of a text between [CLS] and [SEP], cut to ``tokenLimit``.
+  func tokens(of text: String) -> [Int] {
+    let ids = tokenizer.encode(text)
+    guard ids.count > tokenLimit else { return ids }
+    return Array(ids.prefix(tokenLimit - 1)) + ids.suffix(1)
+  }
+}
+
+/// The vector scaled to length 1; PyTorch's bound keeps a zero vector zero.
+func normalized(_ vector: [Float]) -> [Float] {
+  let length = max(vector.reduce(Float(0)) { $0 + $1 * $1 }.squareRoot(), 1e-12)
+  return vector.map { $0 / length }
+}

@@ -1,0 +1,173 @@
+import Alignment
+import ArgumentParser
+import Foundation
+import PolicyGradients
+import Reports
+import Runs
+import Transformers
+
+struct Align: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "align",
+    abstract: "Train a model so that its stories earn more reward.",
+    discussion: """
+      Each step samples stories, rewards each by the similarity of its embedding to that of --toward, and updates the
+      model by the policy gradient, held to the original model by a KL term. Settings come from the recipe; flags
+      override it. The run folder keeps every story, the metrics, checkpoints and a report.
+
+      Recipes: default (leave-one-out, frugal), tinycatstories (the published run; with KL:
+      --kl-coefficient 0.1194 --kl-reduction sum).
+      """)
+
+  @Option(help: "A recipe's name, or a YAML file.")
+  var recipe = "default"
+  @Option(help: "Model to start from: a Hugging Face folder, or tinystories, the one in this program.")
+  var model: String?
+  @Option(help: "Frozen model that KL is measured to. (default: the model that training starts from)")
+  var reference: String?
+  @Option(help: "Folder of the sentence-embedding model. (default: the one that set-up fetched)")
+  var rewardModel: String?
+  @Option(help: "What stories are steered toward.")
+  var toward: String?
+  @Option(help: "How every story begins.")
+  var prompt: String?
+  @Option(help: "Updates.")
+  var steps: Int?
+  @Option(help: "Stories sampled for each update.")
+  var samples: Int?
+  @Option(help: "Tokens after the prompt, at most.")
+  var maxNewTokens: Int?
+  @Option(help: "Learning rate.")
+  var learningRate: Double?
+  @Option(help: "How the learning rate changes.")
+  var learningRateSchedule: LearningRateSchedule.Shape?
+  @Option(help: "Steps until the learning rate is at its highest.")
+  var warmupSteps: Int?
+  @Option(help: "The optimiser.")
+  var optimizer: Recipe.OptimizerName?
+  @Option(help: "Decoupled weight decay.")
+  var weightDecay: Double?
+  @Option(help: "Gradients longer than this are shortened to it.")
+  var maxGradientNorm: Double?
+  @Option(help: "REINFORCE without baseline, or leave-one-out.")
+  var algorithm: Algorithm?
+  @Option(help: "Weight of the KL term; 0 is none.")
+  var klCoefficient: Double?
+  @Option(help: "forward is KL(reference || policy), reverse KL(policy || reference).")
+  var klDirection: KLDirection?
+  @Option(help: "KL in nats (sum), or divided by the vocabulary's size.")
+  var klReduction: KLReduction?
+  @Option(help: "What a story's sum over tokens is divided by. (default: tokens of prompt and story)")
+  var lengthNormalizer: Double?
+  @Option(help: "Steps between checkpoints. (default: only the last step's is kept)")
+  var checkpointEvery: Int?
+  @Option(help: "Stories computed at once, to bound memory. (default: all)")
+  var microBatch: Int?
+  @Option(help: "What all random numbers are drawn with.")
+  var seed: UInt64?
+  @Option(help: "Folder of the run. (default: runs/ with date and time)")
+  var out: String?
+  @OptionGroup var common: CommonOptions
+
+  func run() throws {
+    let recipe = try resolvedRecipe()
+    let run = try AlignmentRun(recipe: recipe)
+    let folder = URL(filePath: out ?? Self.defaultFolder(), directoryHint: .isDirectory)
+    Terminal.note(
+      "Steering \(recipe.model) (\(run.model.model.parameterCount) parameters) toward \"\(recipe.toward)\": "
+        + "\(recipe.steps) steps of \(recipe.samples) stories, in \(folder.path)")
+    let stop = InterruptSignal()
+    var first: StepMetrics?
+    var last: StepMetrics?
+    var seconds = 0.0
+    let outcome = try run.run(in: folder) { metrics in
+      first = first ?? metrics
+      last = metrics
+      seconds += metrics.seconds
+      if common.json {
+        if let line = try? metrics.jsonLine() { FileHandle.standardOutput.write(Data(line)) }
+      }
+      progress(metrics, of: recipe, seconds: seconds)
+    } shouldStop: {
+      stop.isRaised
+    }
+    Terminal.endProgress()
+    let report = try writeReport(runFolder: folder)
+    try summarize(folder: folder, report: report.html, first: first, last: last, seconds: seconds)
+    if case .interrupted(let step) = outcome {
+      Terminal.note("Interrupted after step \(step) of \(recipe.steps); the run folder keeps all of it.")
+      throw ExitCode(130)
+    }
+  }
+
+  private func resolvedRecipe() throws -> Recipe {
+    var layers = try RecipeLayers(recipe)
+    layers.set(.model, model)
+    layers.set(.reference, reference)
+    layers.set(.rewardModel, rewardModel)
+    layers.set(.toward, toward)
+    layers.set(.prompt, prompt)
+    layers.set(.steps, steps)
+    layers.set(.samples, samples)
+    layers.set(.maxNewTokens, maxNewTokens)
+    layers.set(.learningRate, learningRate)
+    layers.set(.learningRateSchedule, learningRateSchedule?.rawValue)
+    layers.set(.warmupSteps, warmupSteps)
+    layers.set(.optimizer, optimizer?.rawValue)
+    layers.set(.weightDecay, weightDecay)
+    layers.set(.maxGradientNorm, maxGradientNorm)
+    layers.set(.algorithm, algorithm?.rawValue)
+    layers.set(.klCoefficient, klCoefficient)
+    layers.set(.klDirection, klDirection?.rawValue)
+    layers.set(.klReduction, klReduction?.rawValue)
+    layers.set(.lengthNormalizer, lengthNormalizer)
+    layers.set(.checkpointEvery, checkpointEvery)
+    layers.set(.microBatch, microBatch)
+    layers.set(.seed, seed)
+    return try layers.resolved()
+  }
+
+  private static func defaultFolder() -> String {
+    let formatter = DateFormatter()
+    formatter.locale = Locale(identifier: "en_US_POSIX")
+    formatter.dateFormat = "yyyy-MM-dd-HHmmss"
+    return "runs/\(formatter.string(from: Date()))"
+  }
+
+  private func progress(_ metrics: StepMetrics, of recipe: Recipe, seconds: Double) {
+    let fraction = Double(metrics.step) / Double(recipe.steps)
+    let line =
+      "\(Terminal.bar(fraction)) step \(metrics.step)/\(recipe.steps)  reward \(fixed(metrics.rewardMean, 3))  "
+      + "KL \(fixed(metrics.klForward, 3)) nats/token  "
+      + "\(Int(Double(recipe.samples) * Double(metrics.step) / seconds)) stories/s  "
+      + "\(Terminal.duration(seconds / fraction * (1 - fraction))) left"
+    let isMilestone = metrics.step == 1 || metrics.step == recipe.steps || metrics.step % max(1, recipe.steps / 10) == 0
+    if isMilestone {
+      Terminal.endProgress()
+      Terminal.note(line)
+    } else {
+      Terminal.progress(line)
+    }
+  }
+
+  private func summarize(folder: URL, report: URL, first: StepMetrics?, last: StepMetrics?, seconds: Double) throws {
+    let pairs = try RunReader(folder: folder).storyPairs()
+    if !pairs.isEmpty {
+      Terminal.note("\nThe same beginnings, before and after:")
+      for pair in pairs.prefix(4) {
+        Terminal.note("  before \(fixed(Double(pair.rewardBefore), 2))  \(oneLine(pair.prompt + pair.before))")
+        Terminal.note("  after  \(fixed(Double(pair.rewardAfter), 2))  \(oneLine(pair.prompt + pair.after))\n")
+      }
+    }
+    if let first, let last {
+      Terminal.note(
+        "Mean reward \(fixed(first.rewardMean, 3)) → \(fixed(last.rewardMean, 3)), "
+          + "KL \(fixed(last.klForward, 3)) nats per token, \(fixed(seconds, 1)) s of training.")
+    }
+    Terminal.note("Report: \(report.path)")
+  }
+
+  private func oneLine(_ text: String) -> String {
+    text.split(whereSeparator: \.isNewline).joined(separator: " ¶ ")
+  }
+}

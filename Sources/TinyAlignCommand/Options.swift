@@ -1,0 +1,65 @@
+public import Alignment
+public import ArgumentParser
+import Foundation
+import Kernels
+public import PolicyGradients
+import Runs
+public import Transformers
+
+extension Algorithm: ExpressibleByArgument {}
+extension KLDirection: ExpressibleByArgument {}
+extension KLReduction: ExpressibleByArgument {}
+extension Recipe.OptimizerName: ExpressibleByArgument {}
+extension LearningRateSchedule.Shape: ExpressibleByArgument {}
+
+/// Options that every command has.
+struct CommonOptions: ParsableArguments {
+  @Flag(help: "Print one JSON object a line on standard output, and nothing else there.")
+  var json = false
+
+  @Option(help: "Threads to use. (default: one for each core)")
+  var threads: Int?
+
+  func validate() throws {
+    guard let threads else { return }
+    guard (1...1_024).contains(threads) else {
+      throw ValidationError("--threads is \(threads); it must lie between 1 and 1024")
+    }
+    Threads.count = threads
+  }
+}
+
+/// Texts from the command line, or documents from a file.
+struct TextOptions: ParsableArguments {
+  @Argument(help: "Texts. (default: those of --file)")
+  var text: [String] = []
+
+  @Option(help: "Text file with documents separated by lines that read <|endoftext|>.")
+  var file: String?
+
+  func validate() throws {
+    guard text.isEmpty != (file == nil) else {
+      throw ValidationError(text.isEmpty ? "give texts, or --file with documents" : "give texts or --file, not both")
+    }
+  }
+
+  /// The texts.
+  func read() throws -> [String] {
+    guard let file else { return text }
+    let documents = try readDocuments(URL(filePath: file))
+    guard !documents.isEmpty else { throw AlignmentError.text(reason: "\(file) holds no documents") }
+    return documents
+  }
+}
+
+/// Prints one JSON object, its members in the order given.
+func printJSON(_ members: [JSONValue.Member]) throws {
+  var bytes = try JSONValue.object(members).encoded()
+  bytes.append(UInt8(ascii: "\n"))
+  FileHandle.standardOutput.write(Data(bytes))
+}
+
+extension JSONValue {
+  /// A list of token ids.
+  static func tokens(_ ids: [Int]) -> JSONValue { .array(ids.map { .integer($0) }) }
+}

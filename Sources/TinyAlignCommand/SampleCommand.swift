@@ -1,0 +1,79 @@
+import Alignment
+import ArgumentParser
+import Foundation
+import Kernels
+import Runs
+import Tokenizers
+import Transformers
+
+struct Sample: ParsableCommand {
+  static let configuration = CommandConfiguration(
+    commandName: "sample", abstract: "Let a model tell stories.")
+
+  @Option(help: "Model: a Hugging Face folder, or tinystories.")
+  var model = EmbeddedModel.name
+  @Option(help: "How the stories begin.")
+  var prompt = "Once upon a time"
+  @Option(name: [.customShort("n"), .customLong("count")], help: "How many stories.")
+  var count = 1
+  @Option(help: "Tokens after the prompt, at most.")
+  var maxNewTokens = 200
+  @Option(help: "1 is the model's own distribution, 0 always takes the most likely token.")
+  var temperature: Float = 1
+  @Option(help: "Draw from this many of the most likely tokens only.")
+  var topK: Int?
+  @Option(help: "Draw from the most likely tokens that together reach this probability only.")
+  var topP: Float?
+  @Option(help: "What random numbers are drawn with: the same seed tells the same stories.")
+  var seed: UInt64 = 1
+  @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    func check(_ isValid: Bool, _ message: String) throws {
+      guard isValid else { throw ValidationError(message) }
+    }
+    try check(!prompt.isEmpty, "--prompt is empty; give a text to continue")
+    try check((1...1_000_000).contains(count), "-n is \(count); it must lie between 1 and 1000000")
+    try check((1...1_000_000).contains(maxNewTokens), "--max-new-tokens is \(maxNewTokens); it must be at least 1")
+    try check(temperature >= 0 && temperature <= 1_000, "--temperature is \(temperature); it must lie between 0 and 1000")
+    try check(topK.map { $0 >= 1 } ?? true, "--top-k must be at least 1")
+    try check(topP.map { $0 > 0 && $0 <= 1 } ?? true, "--top-p must lie above 0 and at most at 1")
+  }
+
+  func run() throws {
+    let textModel = try TextModel(named: model)
+    let settings = Storyteller.Settings(
+      maxNewTokens: maxNewTokens, filter: SamplingFilter(temperature: temperature, topK: topK, topP: topP), seed: seed)
+    let teller = Storyteller(textModel)
+    if count == 1, !common.json {
+      try tellAsItComes(teller, textModel, settings)
+      return
+    }
+    let stories = try teller.tell(prompt: prompt, count: count, settings: settings)
+    for (index, story) in stories.enumerated() {
+      let text = textModel.tokenizer.decode(story.tokens)
+      if common.json {
+        try printJSON([
+          .init("prompt", .string(prompt)), .init("text", .string(text)), .init("token_ids", .tokens(story.tokens)),
+          .init("finish_reason", .string(story.isFinished ? "stop" : "length")),
+        ])
+      } else {
+        if index > 0 { print("\n———\n") }
+        print(prompt + text)
+      }
+    }
+  }
+
+  /// Prints a single story token by token.
+  private func tellAsItComes(_ teller: Storyteller, _ textModel: TextModel, _ settings: Storyteller.Settings) throws {
+    var decoder = StreamingDecoder(tokenizer: textModel.tokenizer)
+    var isFirst = true
+    func write(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
+    _ = try teller.tell(prompt: prompt, count: 1, settings: settings) { _, token in
+      if isFirst { write(prompt) }
+      isFirst = false
+      write(decoder.append(token))
+    }
+    write(decoder.finish() + "\n")
+  }
+}

@@ -1,0 +1,93 @@
+import Checkpoints
+import Kernels
+
+/// A BERT encoder's weights: one buffer, and where each tensor starts in it.
+struct BERTParameters: Sendable {
+  /// Where one layer's tensors start.
+  struct Layer {
+    /// Query, key and value lie one after the other, so that one product computes all three.
+    var queryKeyValue, queryKeyValueBias: Int
+    var output, outputBias: Int
+    var attentionNorm, attentionNormBias: Int
+    var inner, innerBias: Int
+    var projection, projectionBias: Int
+    var finalNorm, finalNormBias: Int
+  }
+
+  let wordEmbedding: Int
+  /// The embedding of token type 0, which all texts have, is added to each row.
+  let positionEmbedding: Int
+  let embeddingNorm, embeddingNormBias: Int
+  let layers: [Layer]
+  private let buffer: FloatBuffer
+
+  /// Loads the weights.
+  ///
+  /// - Throws: `CheckpointError` where a tensor is missing, has another shape, or has no place here.
+  init(configuration: BERTConfiguration, source: ModelSource) throws {
+    let hidden = configuration.hiddenSize
+    let inner = configuration.intermediateSize
+    var layout = ParameterLayout()
+    wordEmbedding = layout.append("embeddings.word_embeddings.weight", [configuration.vocabularySize, hidden])
+    positionEmbedding = layout.append("embeddings.position_embeddings.weight", [configuration.contextLength, hidden])
+    let typeEmbedding = layout.append("embeddings.token_type_embeddings.weight", [configuration.typeCount, hidden])
+    embeddingNorm = layout.append("embeddings.LayerNorm.weight", [hidden])
+    embeddingNormBias = layout.append("embeddings.LayerNorm.bias", [hidden])
+    layers = (0..<configuration.layerCount).map { index in
+      let name = "encoder.layer.\(index)."
+      let attention = name + "attention.self."
+      let query = layout.append(attention + "query.weight", [hidden, hidden])
+      _ = layout.append(attention + "key.weight", [hidden, hidden])
+      _ = layout.append(attention + "value.weight", [hidden, hidden])
+      let queryBias = layout.append(attention + "query.bias", [hidden])
+      _ = layout.append(attention + "key.bias", [hidden])
+      _ = layout.append(attention + "value.bias", [hidden])
+      return Layer(
+        queryKeyValue: query, queryKeyValueBias: queryBias,
+        output: layout.append(name + "attention.output.dense.weight", [hidden, hidden]),
+        outputBias: layout.append(name + "attention.output.dense.bias", [hidden]),
+        attentionNorm: layout.append(name + "attention.output.LayerNorm.weight", [hidden]),
+        attentionNormBias: layout.append(name + "attention.output.LayerNorm.bias", [hidden]),
+        inner: layout.append(name + "intermediate.dense.weight", [inner, hidden]),
+        innerBias: layout.append(name + "intermediate.dense.bias", [inner]),
+        projection: layout.append(name + "output.dense.weight", [hidden, inner]),
+        projectionBias: layout.append(name + "output.dense.bias", [hidden]),
+        finalNorm: layout.append(name + "output.LayerNorm.weight", [hidden]),
+        finalNormBias: layout.append(name + "output.LayerNorm.bias", [hidden]))
+    }
+    buffer = try load(layout, from: source)
+    for position in 0..<configuration.contextLength {
+      let row = buffer.pointer + positionEmbedding + position * hidden
+      add(buffer.pointer + typeEmbedding, to: row, count: hidden)
+    }
+  }
+
+  /// The weights from an offset on.
+  subscript(offset: Int) -> Floats { Floats(buffer.pointer + offset) }
+}
+
+/// The tensors of a layout, loaded from `model.safetensors` with or without the prefix of a task's model.
+private func load(_ layout: ParameterLayout, from source: ModelSource) throws -> FloatBuffer {
+  let tensors = try Safetensors(source)
+  // Before memory is taken: a small config.json may announce a huge model.
+  let available = tensors.entries.reduce(0) { $0 + $1.byteRange.count / 2 }
+  guard layout.count <= available else {
+    throw CheckpointError.malformed(
+      file: source.path(of: "config.json"), offset: nil,
+      reason: "it describes \(layout.count) weights, more than model.safetensors holds; "
+        + "check that config.json belongs to these weights")
+  }
+  let buffer = FloatBuffer(count: layout.count, isZeroed: false)
+  var loader = TensorLoader(tensors)
+  let prefix = loader.contains("bert.embeddings.word_embeddings.weight") ? "bert." : ""
+  for parameter in layout.parameters {
+    try loader.load(
+      prefix + parameter.name, shape: parameter.shape,
+      into: UnsafeMutableBufferPointer(rebasing: buffer.elements[parameter.range]))
+  }
+  try loader.finish { name in
+    // The pooler serves next-sentence prediction alone; old files carry the constant position ids.
+    name.hasPrefix(prefix + "pooler.") || name == prefix + "embeddings.position_ids"
+  }
+  return buffer
+}

@@ -1,0 +1,88 @@
+import Checkpoints
+import Foundation
+import Kernels
+import TestSupport
+import Testing
+import Transformers
+
+@Suite struct OptimizerTests {
+  @Test(arguments: 0..<4)
+  func `ten steps equal PyTorch's`(index: Int) throws {
+    let facts = try NeoFacts.load()
+    #expect(facts.training.map(\.name) == ["adamw", "adamw-clipped", "sgd", "sgd-clipped"])
+    let training = facts.training[index]
+    let model = try loadLanguageModel(neoSource("reference"))
+    let optimizer = Optimizer(
+      training.name.hasPrefix("adamw") ? .adamW() : .sgd, weightDecay: 0.01, parameterCount: model.parameterCount)
+    var tree = TokenTree()
+    for sequence in facts.trainingSequences { tree.appendChain(sequence) }
+    let activations = model.makeActivations(capacity: tree.count, keepsForBackward: true)
+    let start = model.parameters.array
+    for (step, (expectedLoss, expectedNorm)) in zip(training.losses, training.norms).enumerated() {
+      model.forward(tree, activations: activations)
+      var loss = crossEntropy(facts.trainingSequences)
+      let gradients = neoGradients(of: &loss, tree, model, activations)
+      #expect(abs(loss.value - expectedLoss) < 1e-5, "step \(step): \(loss.value) for \(expectedLoss)")
+      let norm = gradientNorm(gradients)
+      #expect(abs(norm - expectedNorm) < 1e-5 * expectedNorm, "step \(step): norm \(norm) for \(expectedNorm)")
+      optimizer.step(
+        model.parameters, gradients: gradients, learningRate: training.rate,
+        gradientScale: clippingScale(norm: norm, maximum: training.maximumNorm))
+    }
+    #expect(optimizer.stepCount == 10)
+    let expected = try NeoTensors("trained-\(training.name)")
+    let end = model.parameters.array
+    for parameter in model.layout.parameters {
+      // The change is compared, not the parameter: ten steps are little beside it.
+      let before = start[parameter.range].map(Double.init)
+      let change = zip(end[parameter.range], before).map { Double($0) - $1 }
+      let expectedChange = zip(try expected.values(parameter.name), before).map { Double($0) - $1 }
+      let comparison = Comparison(change, expectedChange)
+      #expect(comparison.matches(absolute: 2e-6, relative: 1e-3), "\(parameter.name): \(comparison)")
+    }
+  }
+
+  @Test func `the norm of gradients is that of all elements together`() {
+    let gradients = FloatBuffer((0..<100_003).map { Float($0 % 17) - 8 })
+    let expected = (0..<100_003).reduce(0.0) { $0 + pow(Double($1 % 17) - 8, 2) }.squareRoot()
+    #expect(abs(gradientNorm(gradients) - expected) < 1e-6 * expected)
+    gradients.pointer[77] = .nan
+    #expect(gradientNorm(gradients).isNaN)
+    gradients.pointer[77] = .infinity
+    #expect(gradientNorm(gradients) == .infinity)
+  }
+
+  @Test func `gradients within the maximum are left alone`() {
+    #expect(clippingScale(norm: 3, maximum: nil) == 1)
+    #expect(clippingScale(norm: 0.5, maximum: 1) == 1)
+    #expect(clippingScale(norm: 0, maximum: 1) == 1)
+    #expect(abs(clippingScale(norm: 4, maximum: 1) - 0.25) < 1e-6)
+  }
+
+  @Test func `schedules equal transformers' with a warm-up a step longer`() throws {
+    let cases = try NeoFacts.load().schedules
+    #expect(cases.count == 8)
+    for item in cases {
+      let shape = try #require(LearningRateSchedule.Shape(rawValue: item.shape))
+      let schedule = LearningRateSchedule(shape: shape, warmupSteps: item.warmup, totalSteps: item.total)
+      let factors = (1...item.total).map(schedule.factor(step:))
+      let comparison = Comparison(factors, item.factors)
+      #expect(comparison.matches(absolute: 1e-12), "\(item.shape) \(item.warmup) of \(item.total): \(comparison)")
+    }
+  }
+
+  @Test func `a schedule ends at its final fraction and stays there`() {
+    for shape in [LearningRateSchedule.Shape.linear, .cosine] {
+      let schedule = LearningRateSchedule(shape: shape, warmupSteps: 4, totalSteps: 20, finalFraction: 0.1)
+      #expect(abs(schedule.factor(step: 1) - 0.2) < 1e-12)
+      #expect(abs(schedule.factor(step: 5) - 1) < 1e-12)
+      #expect(abs(schedule.factor(step: 20) - 0.1) < 1e-12)
+      #expect(abs(schedule.factor(step: 500) - 0.1) < 1e-12)
+      let factors = (5...20).map(schedule.factor(step:))
+      #expect(zip(factors, factors.dropFirst()).allSatisfy { $0 > $1 })
+    }
+    let constant = LearningRateSchedule(shape: .constant, warmupSteps: 2, totalSteps: 9)
+    #expect((3...30).allSatisfy { constant.factor(step: $0) == 1 })
+    #expect(LearningRateSchedule(shape: .cosine, totalSteps: 1).factor(step: 1) == 1)
+  }
+}
