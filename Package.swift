@@ -16,11 +16,11 @@ func module(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target 
   .target(name: name, dependencies: dependencies, swiftSettings: strict)
 }
 
-func tests(_ module: String, _ dependencies: [Target.Dependency] = []) -> Target {
+func tests(_ module: String, _ dependencies: [Target.Dependency] = [], goldens: Bool = false) -> Target {
   .testTarget(
     name: "\(module)Tests",
     dependencies: [.init(stringLiteral: module), "TestSupport"] + dependencies,
-    resources: [.copy("Goldens")],
+    resources: goldens ? [.copy("Goldens")] : [],
     swiftSettings: strict)
 }
 
@@ -68,5 +68,15 @@ let package = Package(
         "Runs", argumentParser,
       ],
       swiftSettings: strict),
+    .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
+    .target(name: "ReferenceKernels", path: "Tests/ReferenceKernels", swiftSettings: strict),
+    .testTarget(name: "TestSupportTests", dependencies: ["TestSupport"], swiftSettings: strict),
+    tests("Kernels", ["ReferenceKernels"]),
+    tests("Tokenizers", goldens: true),
+    tests("Checkpoints", goldens: true),
+    tests("Runs", goldens: true),
+    tests("Transformers", ["Kernels", "Checkpoints"], goldens: true),
+    tests("Rewards", ["Transformers", "Tokenizers", "Checkpoints", "Kernels"], goldens: true),
+    tests("Reports", ["Runs"], goldens: true),
   ]
 )

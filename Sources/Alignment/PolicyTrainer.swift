@@ -90,7 +90,8 @@ public final class PolicyTrainer {
     schedule = LearningRateSchedule(
       shape: recipe.learningRateSchedule, warmupSteps: recipe.warmupSteps, totalSteps: recipe.steps)
     optimizer = Optimizer(
-      recipe.optimizer == .sgd ? .sgd : .adamW(), weightDecay: Float(recipe.weightDecay),
+      recipe.optimizer == .sgd ? .sgd : .adamW(),
+      weightDecay: Float(recipe.weightDecay ?? (recipe.optimizer == .sgd ? 0 : 0.01)),
       parameterCount: policy.parameterCount)
     gradients = FloatBuffer(count: policy.parameterCount, isZeroed: false)
     let partSize = min(recipe.samples, recipe.microBatch ?? recipe.samples)

@@ -1,8 +1,9 @@
+public import Checkpoints
 public import Foundation
 public import Transformers
 
 /// How a model is trained from plain text: the YAML file of `tinyalign pretrain`.
-public struct PretrainingConfiguration: Codable, Sendable, Equatable {
+public struct PretrainingConfiguration: Decodable, Sendable, Equatable {
   /// Folder of an existing tokenizer, or a model's name; nil trains one.
   public var tokenizer: String?
   /// Size of the vocabulary of a trained tokenizer.
@@ -41,6 +42,8 @@ public struct PretrainingConfiguration: Codable, Sendable, Equatable {
   public var validateEvery = 250
   /// Validations without progress after which training ends; nil never ends it early.
   public var patience: Int?
+  /// How the weights are written: `F32`, `F16` or `BF16`.
+  public var elementType = ElementType.float32
   /// What documents, their order and the first weights are drawn with.
   public var seed: UInt64 = 1
 
@@ -67,6 +70,7 @@ public struct PretrainingConfiguration: Codable, Sendable, Equatable {
     case validationFraction = "validation_fraction"
     case validateEvery = "validate_every"
     case patience
+    case elementType = "element_type"
     case seed
   }
 
@@ -95,6 +99,12 @@ public struct PretrainingConfiguration: Codable, Sendable, Equatable {
     try read(.validationFraction, &validationFraction)
     try read(.validateEvery, &validateEvery)
     patience = try values.decodeIfPresent(Int.self, forKey: .patience)
+    let typeName = try values.decodeIfPresent(String.self, forKey: .elementType) ?? elementType.rawValue
+    guard let type = ElementType(rawValue: typeName) else {
+      throw DecodingError.dataCorruptedError(
+        forKey: .elementType, in: values, debugDescription: "is '\(typeName)', not one of F32, F16, BF16")
+    }
+    elementType = type
     try read(.seed, &seed)
   }
 

@@ -37,8 +37,8 @@ public struct Recipe: Codable, Sendable, Equatable {
   public var learningRateSchedule = LearningRateSchedule.Shape.constant
   /// Steps until the learning rate is at its highest.
   public var warmupSteps = 0
-  /// Decoupled weight decay; 0.01 is PyTorch's default.
-  public var weightDecay = 0.01
+  /// Decoupled weight decay; nil takes PyTorch's default, 0.01 for AdamW and 0 for SGD.
+  public var weightDecay: Double?
   /// Gradients longer than this are shortened to it; nil never.
   public var maxGradientNorm: Double?
   /// What each story's sum over tokens is divided by; nil takes the tokens of prompt and story together, as published.
@@ -129,7 +129,7 @@ public struct Recipe: Codable, Sendable, Equatable {
     try read(.learningRate, &learningRate)
     try read(.learningRateSchedule, &learningRateSchedule)
     try read(.warmupSteps, &warmupSteps)
-    try read(.weightDecay, &weightDecay)
+    try readOptional(.weightDecay, &weightDecay)
     try readOptional(.maxGradientNorm, &maxGradientNorm)
     try readOptional(.lengthNormalizer, &lengthNormalizer)
     try read(.klCoefficient, &klCoefficient)
@@ -159,7 +159,7 @@ public struct Recipe: Codable, Sendable, Equatable {
     try checkCount(maxNewTokens, .maxNewTokens, 1 << 16)
     try check(learningRate > 0 && learningRate <= 1e6, .learningRate, "is \(learningRate); it must be positive")
     try check((0...steps).contains(warmupSteps), .warmupSteps, "is \(warmupSteps); it must lie between 0 and \(steps)")
-    try check(weightDecay >= 0 && weightDecay < 1e6, .weightDecay, "is \(weightDecay); it cannot be negative")
+    try check(weightDecay.map { $0 >= 0 && $0 < 1e6 } ?? true, .weightDecay, "cannot be negative")
     try check(maxGradientNorm.map { $0 > 0 } ?? true, .maxGradientNorm, "must be positive")
     try check(
       lengthNormalizer.map { $0 > 0 && $0 < 1e9 } ?? true, .lengthNormalizer, "must be positive and below 1e9")

@@ -10,12 +10,28 @@ static const unsigned char default_recipe[] = {
 static const unsigned char tinycatstories_recipe[] = {
 #embed "recipes/tinycatstories.yaml"
 };
+static const unsigned char tinystories_configuration[] = {
+#embed "tinystories/config.json"
+};
+static const unsigned char tinystories_tokenizer[] = {
+#embed "tinystories/tokenizer.json"
+};
+static const unsigned char tinystories_tokenizer_configuration[] = {
+#embed "tinystories/tokenizer_config.json"
+};
+static const unsigned char tinystories_weights[] = {
+#embed "tinystories/model.safetensors"
+};
 
 #define ASSET(path, bytes) {path, bytes, sizeof bytes}
 
 static const tinyalign_asset assets[] = {
     ASSET("recipes/default.yaml", default_recipe),
     ASSET("recipes/tinycatstories.yaml", tinycatstories_recipe),
+    ASSET("tinystories/config.json", tinystories_configuration),
+    ASSET("tinystories/tokenizer.json", tinystories_tokenizer),
+    ASSET("tinystories/tokenizer_config.json", tinystories_tokenizer_configuration),
+    ASSET("tinystories/model.safetensors", tinystories_weights),
 };
 
 size_t tinyalign_asset_count(void) { return sizeof assets / sizeof assets[0]; }

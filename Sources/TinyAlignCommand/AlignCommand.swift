@@ -45,7 +45,7 @@ struct Align: ParsableCommand {
   var warmupSteps: Int?
   @Option(help: "The optimiser.")
   var optimizer: Recipe.OptimizerName?
-  @Option(help: "Decoupled weight decay.")
+  @Option(help: "Decoupled weight decay. (default: 0.01 for adamw, 0 for sgd)")
   var weightDecay: Double?
   @Option(help: "Gradients longer than this are shortened to it.")
   var maxGradientNorm: Double?

@@ -45,7 +45,7 @@ struct Pretrain: ParsableCommand {
       return true
     } save: { _ in
       try writeFolderAtomically(folder) { folder in
-        try trainer.model.save(to: folder, elementType: .float32)
+        try trainer.model.save(to: folder, elementType: configuration.elementType)
         try tokenizer.save(folder)
       }
     }
