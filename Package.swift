@@ -60,7 +60,10 @@ let package = Package(
     module("Reports", ["Runs"]),
     module(
       "TinyAlign",
-      ["Alignment", "Rewards", "Transformers", "PolicyGradients", "Tokenizers", "Checkpoints", "Kernels", "Runs", "Reports"]),
+      [
+        "Alignment", "Rewards", "Transformers", "PolicyGradients", "Tokenizers", "Checkpoints", "Kernels", "Runs",
+        "Reports",
+      ]),
     .executableTarget(
       name: "TinyAlignCommand",
       dependencies: [
@@ -76,7 +79,7 @@ let package = Package(
     tests("Checkpoints", goldens: true),
     tests("Runs", goldens: true),
     tests("Transformers", ["Kernels", "Checkpoints"], goldens: true),
-    tests("Rewards", ["Transformers", "Tokenizers", "Checkpoints", "Kernels"], goldens: true),
+    // tests("Rewards", ["Transformers", "Tokenizers", "Checkpoints", "Kernels"], goldens: true),
     tests("Reports", ["Runs"], goldens: true),
   ]
 )

@@ -233,7 +233,9 @@ public struct PhaseTimes: Sendable, Equatable {
   /// All parts together.
   public var total: Double { rollout + reward + reference + backward + optimizer }
 
-  mutating func measure<Result>(_ phase: WritableKeyPath<PhaseTimes, Double>, _ body: () throws -> Result) rethrows -> Result {
+  mutating func measure<Result>(_ phase: WritableKeyPath<PhaseTimes, Double>, _ body: () throws -> Result) rethrows
+    -> Result
+  {
     let clock = ContinuousClock()
     let start = clock.now
     defer { self[keyPath: phase] += (clock.now - start) / .seconds(1) }

@@ -58,9 +58,13 @@ public final class Pretrainer {
   ///
   /// - Parameters:
   ///   - documents: at least two texts; some are held out.
+  ///   - addedDocuments: texts that are trained on only, such as text that another model wrote.
   ///   - tokenizer: must have an end-of-text token.
   /// - Throws: ``AlignmentError`` where the documents or the tokenizer do not serve.
-  public init(configuration: PretrainingConfiguration, documents: [String], tokenizer: any Tokenizer) throws {
+  public init(
+    configuration: PretrainingConfiguration, documents: [String], addedDocuments: [String] = [],
+    tokenizer: any Tokenizer
+  ) throws {
     try configuration.validate()
     guard let endOfText = tokenizer.endOfTextID else {
       throw AlignmentError.setting(name: "tokenizer", reason: "has no end-of-text token, which must end each document")
@@ -77,7 +81,9 @@ public final class Pretrainer {
     let heldOut = min(documents.count - 1, max(1, Int(Double(documents.count) * configuration.validationFraction)))
     validation = order.prefix(heldOut).map { tokenizer.encode(documents[$0]) }
     validationBytes = order.prefix(heldOut).reduce(0) { $0 + documents[$1].utf8.count }
-    training = order.dropFirst(heldOut).map { [endOfText] + tokenizer.encode(documents[$0]) + [endOfText] }
+    func framed(_ document: String) -> [Int] { [endOfText] + tokenizer.encode(document) + [endOfText] }
+    let main = order.dropFirst(heldOut).map { framed(documents[$0]) }
+    training = (0..<configuration.repeats).flatMap { _ in main } + addedDocuments.map(framed)
     model = try GPTNeo(
       randomWith: GPTNeoConfiguration(
         vocabularySize: tokenizer.vocabularySize, hiddenSize: configuration.hiddenSize,
@@ -86,7 +92,7 @@ public final class Pretrainer {
       seed: random.keyed(1).bits)
   }
 
-  /// Tokens of all training documents.
+  /// Tokens of one reading of all training documents.
   public var trainingTokenCount: Int { training.reduce(0) { $0 + $1.count } }
 
   /// The batches of one reading of all documents, in random order.

@@ -18,8 +18,10 @@ public struct PretrainingConfiguration: Decodable, Sendable, Equatable {
   public var contextLength = 512
   /// Tokens that local layers see.
   public var windowSize = 256
-  /// How often every document is read.
-  public var passes = 8.0
+  /// How often all text is read.
+  public var passes = 10.0
+  /// How often, in one pass, each document of the main text is read; text that is added to it is read once.
+  public var repeats = 1
   /// Tokens of one update.
   public var batchTokens = 2_048
   /// Learning rate at its highest.
@@ -59,6 +61,7 @@ public struct PretrainingConfiguration: Decodable, Sendable, Equatable {
     case contextLength = "context_length"
     case windowSize = "window_size"
     case passes
+    case repeats
     case batchTokens = "batch_tokens"
     case learningRate = "learning_rate"
     case learningRateSchedule = "learning_rate_schedule"
@@ -88,6 +91,7 @@ public struct PretrainingConfiguration: Decodable, Sendable, Equatable {
     try read(.contextLength, &contextLength)
     try read(.windowSize, &windowSize)
     try read(.passes, &passes)
+    try read(.repeats, &repeats)
     try read(.batchTokens, &batchTokens)
     try read(.learningRate, &learningRate)
     try read(.learningRateSchedule, &learningRateSchedule)
@@ -122,6 +126,7 @@ public struct PretrainingConfiguration: Decodable, Sendable, Equatable {
     try check((2...(1 << 16)).contains(contextLength), .contextLength, "must lie between 2 and 65536")
     try check((1...(1 << 16)).contains(windowSize), .windowSize, "must lie between 1 and 65536")
     try check(passes > 0 && passes <= 10_000, .passes, "must be positive and at most 10000")
+    try check((1...1_000).contains(repeats), .repeats, "must lie between 1 and 1000")
     try check((1...(1 << 20)).contains(batchTokens), .batchTokens, "must lie between 1 and 1048576")
     try check(learningRate > 0 && learningRate < 1, .learningRate, "must lie between 0 and 1")
     try check(warmupSteps >= 0, .warmupSteps, "cannot be negative")

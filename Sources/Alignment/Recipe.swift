@@ -163,7 +163,8 @@ public struct Recipe: Codable, Sendable, Equatable {
     try check(maxGradientNorm.map { $0 > 0 } ?? true, .maxGradientNorm, "must be positive")
     try check(
       lengthNormalizer.map { $0 > 0 && $0 < 1e9 } ?? true, .lengthNormalizer, "must be positive and below 1e9")
-    try check(klCoefficient.isFinite && klCoefficient >= 0, .klCoefficient, "is \(klCoefficient); it cannot be negative")
+    try check(
+      klCoefficient.isFinite && klCoefficient >= 0, .klCoefficient, "is \(klCoefficient); it cannot be negative")
     try check(checkpointEvery.map { $0 >= 1 } ?? true, .checkpointEvery, "must be at least 1")
     try check(microBatch.map { $0 >= 1 } ?? true, .microBatch, "must be at least 1")
   }

@@ -31,7 +31,8 @@ public struct RecipeLayers {
     } else {
       throw AlignmentError.recipe(
         file: nameOrPath,
-        reason: "there is neither such a file nor such a recipe; the recipes are \(Self.presets.joined(separator: ", "))")
+        reason:
+          "there is neither such a file nor such a recipe; the recipes are \(Self.presets.joined(separator: ", "))")
     }
     // Decoding checks the values while lines are still known.
     _ = try decodeYAML(Recipe.self, text: text, name: nameOrPath, keys: keys)
@@ -43,7 +44,8 @@ public struct RecipeLayers {
     guard let value else { return }
     mapping.removeAll { $0.key == key.rawValue }
     let isText = value is String
-    mapping.append((key.rawValue, Node(value.description, isText ? Tag(.str) : .implicit, isText ? .doubleQuoted : .any)))
+    mapping.append(
+      (key.rawValue, Node(value.description, isText ? Tag(.str) : .implicit, isText ? .doubleQuoted : .any)))
   }
 
   /// The recipe, checked.

@@ -64,7 +64,9 @@ public struct TextModel: Sendable {
   /// - Throws: ``AlignmentError`` for an empty prompt, and for one that leaves no room for `newTokens` in the context.
   public func encode(prompt: String, newTokens: Int) throws -> [Int] {
     let ids = tokenizer.encode(prompt)
-    guard !ids.isEmpty else { throw AlignmentError.setting(name: "--prompt", reason: "is empty; give a text to continue") }
+    guard !ids.isEmpty else {
+      throw AlignmentError.setting(name: "--prompt", reason: "is empty; give a text to continue")
+    }
     guard ids.count + newTokens <= model.contextLength else {
       throw AlignmentError.model(
         name: name,

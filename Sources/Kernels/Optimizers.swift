@@ -48,7 +48,8 @@ public func adamW(
   let decay = 1 - step.learningRate * step.weightDecay
   let stepSize = step.learningRate / step.bias1
   let rootBias2 = step.bias2.squareRoot()
-  @inline(__always) func update(_ p: Vector, _ g: Vector, _ m: Vector, _ v: Vector) -> (p: Vector, m: Vector, v: Vector) {
+  @inline(__always) func update(_ p: Vector, _ g: Vector, _ m: Vector, _ v: Vector) -> (p: Vector, m: Vector, v: Vector)
+  {
     let gradient = g * step.gradientScale
     let first = m + (gradient - m) * (1 - step.beta1)
     let second = v * step.beta2 + gradient * gradient * (1 - step.beta2)

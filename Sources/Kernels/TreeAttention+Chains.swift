@@ -25,7 +25,8 @@ extension TreeAttention {
     matrixMultiply(
       Matrix(query + block.lowerBound * stride, stride: stride),
       Matrix(key.pointer + keys.lowerBound * key.stride, stride: key.stride, transposed: true),
-      into: weights, resultStride: keys.count, rows: block.count, columns: keys.count, depth: headDimension, scale: scale)
+      into: weights, resultStride: keys.count, rows: block.count, columns: keys.count, depth: headDimension,
+      scale: scale)
     for (row, node) in block.enumerated() {
       let row = weights + row * keys.count
       let position = ancestorCount + node
@@ -58,7 +59,8 @@ extension TreeAttention {
     let gatherSize = length * headDimension
     withScratch(2 * gatherSize + Self.blockSize * length) { scratch in
       let key = gathered(nodes, ancestors, queryKeyValue, column: hiddenSize + column, scratch: scratch)
-      let value = gathered(nodes, ancestors, queryKeyValue, column: 2 * hiddenSize + column, scratch: scratch + gatherSize)
+      let value = gathered(
+        nodes, ancestors, queryKeyValue, column: 2 * hiddenSize + column, scratch: scratch + gatherSize)
       let weights = scratch + 2 * gatherSize
       forEachBlock(nodes.count, ancestors.count) { block, keys in
         weigh(block: block, keys: keys, ancestorCount: ancestors.count, query: query, key: key, into: weights)
@@ -82,7 +84,8 @@ extension TreeAttention {
     let gatherSize = length * headDimension
     withScratch(4 * gatherSize + 2 * Self.blockSize * length) { scratch in
       let key = gathered(nodes, ancestors, queryKeyValue, column: hiddenSize + column, scratch: scratch)
-      let value = gathered(nodes, ancestors, queryKeyValue, column: 2 * hiddenSize + column, scratch: scratch + gatherSize)
+      let value = gathered(
+        nodes, ancestors, queryKeyValue, column: 2 * hiddenSize + column, scratch: scratch + gatherSize)
       let keyGradient = scratch + 2 * gatherSize
       let valueGradient = scratch + 3 * gatherSize
       keyGradient.update(repeating: 0, count: 2 * gatherSize)

@@ -34,7 +34,8 @@ extension TreeAttention {
         for head in heads {
           let column = head * headDimension
           weigh(
-            path, query: queryKeyValue + node * stride + column, keys: queryKeyValue + hiddenSize + column, into: weights)
+            path, query: queryKeyValue + node * stride + column, keys: queryKeyValue + hiddenSize + column,
+            into: weights)
           let values = queryKeyValue + 2 * hiddenSize + column
           let result = output + node * hiddenSize + column
           result.update(repeating: 0, count: headDimension)

@@ -41,7 +41,9 @@ extension VocabularyHead {
     let rows = loss.rowCount
     let chunk = chunkSize(rows: rows)
     if let reference {
-      precondition(reference.head.vocabularySize == vocabularySize, "\(reference.head.vocabularySize) tokens against \(vocabularySize)")
+      precondition(
+        reference.head.vocabularySize == vocabularySize,
+        "\(reference.head.vocabularySize) tokens against \(vocabularySize)")
     }
     withScratch((reference == nil ? 1 : 2) * chunk * vocabularySize) { logits in
       let referenceLogits = reference == nil ? nil : logits + chunk * vocabularySize
@@ -80,7 +82,8 @@ extension VocabularyHead {
         for index in part {
           view.evaluate(
             row: rows.lowerBound + index, logits + index * vocabularySize,
-            referenceLogits.map { $0 + index * vocabularySize }, count: vocabularySize, writesGradients: writesGradients)
+            referenceLogits.map { $0 + index * vocabularySize }, count: vocabularySize, writesGradients: writesGradients
+          )
         }
       }
     }

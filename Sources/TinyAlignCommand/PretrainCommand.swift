@@ -20,6 +20,9 @@ struct Pretrain: ParsableCommand {
   @Option(help: "Text file with the documents; may be given several times.")
   var data: [String]
 
+  @Option(help: "Text file in the same form that is trained on but never held out, such as text that a model wrote.")
+  var addedData: [String] = []
+
   @Option(help: "Folder to write the model to.")
   var out: String
 
@@ -29,11 +32,13 @@ struct Pretrain: ParsableCommand {
   func run() throws {
     let configuration = try config.map { try PretrainingConfiguration(file: URL(filePath: $0)) } ?? .init()
     let documents = try data.flatMap { try readDocuments(URL(filePath: $0)) }
+    let added = try addedData.flatMap { try readDocuments(URL(filePath: $0)) }
     let folder = URL(filePath: out, directoryHint: .isDirectory)
     let tokenizer = try makeTokenizer(configuration, documents)
-    let trainer = try Pretrainer(configuration: configuration, documents: documents, tokenizer: tokenizer.tokenizer)
+    let trainer = try Pretrainer(
+      configuration: configuration, documents: documents, addedDocuments: added, tokenizer: tokenizer.tokenizer)
     Terminal.note(
-      "\(documents.count) documents, \(trainer.trainingTokenCount) training tokens; "
+      "\(documents.count + added.count) documents, \(trainer.trainingTokenCount) tokens a pass; "
         + "\(trainer.model.parameterCount) parameters, vocabulary \(tokenizer.tokenizer.vocabularySize)")
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys

@@ -1,4 +1,5 @@
 import ArgumentParser
+import Checkpoints
 import Foundation
 import Reports
 import Runs
@@ -6,22 +7,46 @@ import Runs
 struct Report: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "report",
-    abstract: "Write training_metrics.svg and report.html of runs again.")
+    abstract: "Write the report of runs again, or compare runs in one figure.",
+    discussion: """
+      Without --compare, training_metrics.svg and report.html are written into each run folder. With it, one SVG figure
+      shows all runs; folders named alike but for a number at the end, such as cat-1 and cat-2, share a colour.
+      """)
 
   @Argument(help: "Run folders.")
   var runs: [String]
+  @Option(help: "SVG file to write a figure of all runs to.")
+  var compare: String?
   @OptionGroup var common: CommonOptions
 
   func run() throws {
-    for run in runs {
-      let report = try writeReport(runFolder: URL(filePath: run, directoryHint: .isDirectory))
+    let folders = runs.map { URL(filePath: $0, directoryHint: .isDirectory) }
+    if let compare {
+      let svg = trainingMetricsSVG(try folders.map(curve))
+      try writeAtomically(Data(svg.utf8), to: URL(filePath: compare))
+      if common.json { try printJSON([.init("svg", .string(compare))]) } else { print(compare) }
+      return
+    }
+    for folder in folders {
+      let report = try writeReport(runFolder: folder)
       if common.json {
         try printJSON([
-          .init("run", .string(run)), .init("svg", .string(report.svg.path)), .init("html", .string(report.html.path)),
+          .init("run", .string(folder.path)), .init("svg", .string(report.svg.path)),
+          .init("html", .string(report.html.path)),
         ])
       } else {
         print(report.svg.path, report.html.path, separator: "\n")
       }
     }
+  }
+
+  /// A run with its folder's name as label; the same recipe under several seeds is one group, named without the seed.
+  private func curve(_ folder: URL) throws -> RunCurve {
+    let reader = try RunReader(folder: folder)
+    let name = folder.lastPathComponent
+    let parts = name.split(separator: "-")
+    let isNumbered = parts.count > 1 && parts.last.flatMap { Int($0) } != nil
+    let group = isNumbered ? parts.dropLast().joined(separator: " ") : nil
+    return RunCurve(label: name, group: group, metrics: try reader.metrics())
   }
 }

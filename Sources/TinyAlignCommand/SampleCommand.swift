@@ -35,7 +35,8 @@ struct Sample: ParsableCommand {
     try check(!prompt.isEmpty, "--prompt is empty; give a text to continue")
     try check((1...1_000_000).contains(count), "-n is \(count); it must lie between 1 and 1000000")
     try check((1...1_000_000).contains(maxNewTokens), "--max-new-tokens is \(maxNewTokens); it must be at least 1")
-    try check(temperature >= 0 && temperature <= 1_000, "--temperature is \(temperature); it must lie between 0 and 1000")
+    try check(
+      temperature >= 0 && temperature <= 1_000, "--temperature is \(temperature); it must lie between 0 and 1000")
     try check(topK.map { $0 >= 1 } ?? true, "--top-k must be at least 1")
     try check(topP.map { $0 > 0 && $0 <= 1 } ?? true, "--top-p must lie above 0 and at most at 1")
   }

@@ -42,7 +42,9 @@ struct Score: ParsableCommand {
           .init("nats", .number(textNats)), .init("bytes", .integer(textBytes)), .init("bits_per_byte", .number(bits)),
         ])
       } else {
-        print("\(fixed(bits, 4)) bits/byte  \(fixed(textNats, 2)) nats  \(ids[index].count) tokens  \(excerpt(texts[index]))")
+        print(
+          "\(fixed(bits, 4)) bits/byte  \(fixed(textNats, 2)) nats  \(ids[index].count) tokens  \(excerpt(texts[index]))"
+        )
       }
     }
     if texts.count > 1, !common.json {
@@ -75,7 +77,8 @@ struct Tokenize: ParsableCommand {
     let tokenizer = try loadTokenizer { try source.file($0)?.data }
     if let decode {
       let ids = try decode.split(separator: ",", omittingEmptySubsequences: false).map { part in
-        guard let id = Int(part.trimmingCharacters(in: .whitespaces)), (0..<tokenizer.vocabularySize).contains(id) else {
+        guard let id = Int(part.trimmingCharacters(in: .whitespaces)), (0..<tokenizer.vocabularySize).contains(id)
+        else {
           throw AlignmentError.setting(
             name: "--decode", reason: "holds '\(part)', which is no token id below \(tokenizer.vocabularySize)")
         }
