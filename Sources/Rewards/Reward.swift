@@ -5,6 +5,6 @@ public protocol Reward: Sendable {
 
   /// One number for each story, in the order of the stories.
   ///
-  /// The same story is worth the same at every step and in any company.
+  /// The same story is worth the same at every step and in any company, but for rounding.
   func rewards(for stories: [String]) throws -> [Float]
 }

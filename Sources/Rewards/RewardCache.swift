@@ -3,11 +3,18 @@ import Synchronization
 /// How much of the work of rewarding was spared.
 public struct RewardStatistics: Equatable, Sendable {
   /// Stories asked for, repetitions included.
-  public var stories = 0
+  public var stories: Int
   /// The sum over the calls of the distinct stories in each.
-  public var distinct = 0
+  public var distinct: Int
   /// Those of ``distinct`` that were known from an earlier call.
-  public var cached = 0
+  public var cached: Int
+
+  /// Counts, zero to begin with.
+  public init(stories: Int = 0, distinct: Int = 0, cached: Int = 0) {
+    self.stories = stories
+    self.distinct = distinct
+    self.cached = cached
+  }
 }
 
 /// A story by its bytes: `String` would take differently composed characters for the same.
@@ -42,12 +49,12 @@ final class RewardCache: Sendable {
 
   var statistics: RewardStatistics { state.withLock { $0.statistics } }
 
-  /// The rewards that are known.
+  /// The rewards that are known. What the cache keeps depends on the order of the stories and on nothing else.
   func rewards(for stories: [StoryKey]) -> [StoryKey: Float] {
-    let distinct = Set(stories)
-    return state.withLock { state in
+    state.withLock { state in
       var known: [StoryKey: Float] = [:]
-      for story in distinct {
+      var distinct: Set<StoryKey> = []
+      for story in stories where distinct.insert(story).inserted {
         if let reward = state.young[story] {
           known[story] = reward
         } else if let reward = state.old[story] {

@@ -33,17 +33,27 @@ public struct SimilarityReward: Reward {
   public func rewards(for stories: [String]) throws -> [Float] {
     let keys = stories.map(StoryKey.init)
     var known = cache.rewards(for: keys)
-    var places: [StoryKey: Int] = [:]
-    var missing: [Int] = []
-    for (index, key) in keys.enumerated() where known[key] == nil && places[key] == nil {
-      places[key] = missing.count
-      missing.append(index)
+    var missing: [StoryKey: String] = [:]
+    var order: [StoryKey] = []
+    for (key, story) in zip(keys, stories) where known[key] == nil {
+      if missing.updateValue(story, forKey: key) == nil { order.append(key) }
     }
-    for (index, embedding) in zip(missing, try embedder.embed(missing.map { stories[$0] })) {
-      known[keys[index]] = cosine(embedding)
+    for (key, embedding) in zip(order, try embedder.embed(order.map { missing[$0, default: ""] })) {
+      known[key] = cosine(embedding)
     }
-    cache.store(missing.map { (keys[$0], known[keys[$0], default: 0]) })
+    cache.store(order.map { ($0, known[$0, default: 0]) })
     return keys.map { known[$0, default: 0] }
+  }
+
+  /// Takes over the rewards of an earlier run's step as if they had just been computed.
+  ///
+  /// The last bits of a reward depend on the stories that it was computed with, and so on what was known. A resumed
+  /// run that takes over all earlier steps, in their order, gives the same bits as one that was never interrupted.
+  public func recall(_ stories: [String], rewards: [Float]) {
+    let keys = stories.map(StoryKey.init)
+    let known = cache.rewards(for: keys)
+    var seen: Set<StoryKey> = []
+    cache.store(zip(keys, rewards).filter { known[$0.0] == nil && seen.insert($0.0).inserted })
   }
 
   /// The cosine with the target; rounding must not lead out of -1...1.

@@ -11,61 +11,61 @@ struct Align: ParsableCommand {
     commandName: "align",
     abstract: "Train a model so that its stories earn more reward.",
     discussion: """
-      Each step samples stories, rewards each by the similarity of its embedding to that of --toward, and updates the
-      model by the policy gradient, held to the original model by a KL term. Settings come from the recipe; flags
+      Each step samples stories, rewards each by the similarity of its embedding to that of --toward, and updates the \
+      model by the policy gradient, held to the original model by a KL term. Settings come from the recipe; flags \
       override it. The run folder keeps every story, the metrics, checkpoints and a report.
 
-      Recipes: default (leave-one-out, frugal), tinycatstories (the published run; with KL:
+      Recipes: default (leave-one-out, frugal) and tinycatstories (the published run; with its KL: \
       --kl-coefficient 0.1194 --kl-reduction sum).
       """)
 
-  @Option(help: "A recipe's name, or a YAML file.")
+  @Option(help: .init("A recipe's name, or a YAML file.", valueName: "name or file"))
   var recipe = "default"
-  @Option(help: "Model to start from: a Hugging Face folder, or tinystories, the one in this program.")
+  @Option(help: .init("Model to start from: a Hugging Face folder, or tinystories, the one in this program.", valueName: "model"))
   var model: String?
-  @Option(help: "Frozen model that KL is measured to. (default: the model that training starts from)")
+  @Option(help: .init("Frozen model that KL is measured to. (default: the model that training starts from)", valueName: "model"))
   var reference: String?
-  @Option(help: "Folder of the sentence-embedding model. (default: the one that set-up fetched)")
+  @Option(help: .init("Folder of the sentence-embedding model. (default: the one that set-up fetched)", valueName: "folder"))
   var rewardModel: String?
-  @Option(help: "What stories are steered toward.")
+  @Option(help: .init("What stories are steered toward.", valueName: "text"))
   var toward: String?
-  @Option(help: "How every story begins.")
+  @Option(help: .init("How every story begins.", valueName: "text"))
   var prompt: String?
-  @Option(help: "Updates.")
+  @Option(help: .init("Updates.", valueName: "n"))
   var steps: Int?
-  @Option(help: "Stories sampled for each update.")
+  @Option(help: .init("Stories sampled for each update.", valueName: "n"))
   var samples: Int?
-  @Option(help: "Tokens after the prompt, at most.")
+  @Option(help: .init("Tokens after the prompt, at most.", valueName: "n"))
   var maxNewTokens: Int?
-  @Option(help: "Learning rate.")
+  @Option(help: .init("Learning rate.", valueName: "x"))
   var learningRate: Double?
-  @Option(help: "How the learning rate changes.")
+  @Option(help: .init("How the learning rate changes.", valueName: "name"))
   var learningRateSchedule: LearningRateSchedule.Shape?
-  @Option(help: "Steps until the learning rate is at its highest.")
+  @Option(help: .init("Steps until the learning rate is at its highest.", valueName: "n"))
   var warmupSteps: Int?
-  @Option(help: "The optimiser.")
+  @Option(help: .init("The optimiser.", valueName: "name"))
   var optimizer: Recipe.OptimizerName?
-  @Option(help: "Decoupled weight decay. (default: 0.01 for adamw, 0 for sgd)")
+  @Option(help: .init("Decoupled weight decay. (default: 0.01 for adamw, 0 for sgd)", valueName: "x"))
   var weightDecay: Double?
-  @Option(help: "Gradients longer than this are shortened to it.")
+  @Option(help: .init("Gradients longer than this are shortened to it.", valueName: "x"))
   var maxGradientNorm: Double?
-  @Option(help: "REINFORCE without baseline, or leave-one-out.")
+  @Option(help: .init("REINFORCE without baseline, or leave-one-out.", valueName: "name"))
   var algorithm: Algorithm?
-  @Option(help: "Weight of the KL term; 0 is none.")
+  @Option(help: .init("Weight of the KL term; 0 is none.", valueName: "x"))
   var klCoefficient: Double?
-  @Option(help: "forward is KL(reference || policy), reverse KL(policy || reference).")
+  @Option(help: .init("forward is KL(reference || policy), reverse KL(policy || reference).", valueName: "name"))
   var klDirection: KLDirection?
-  @Option(help: "KL in nats (sum), or divided by the vocabulary's size.")
+  @Option(help: .init("KL in nats (sum), or divided by the vocabulary's size.", valueName: "name"))
   var klReduction: KLReduction?
-  @Option(help: "What a story's sum over tokens is divided by. (default: tokens of prompt and story)")
+  @Option(help: .init("What a story's sum over tokens is divided by. (default: tokens of prompt and story)", valueName: "x"))
   var lengthNormalizer: Double?
-  @Option(help: "Steps between checkpoints. (default: only the last step's is kept)")
+  @Option(help: .init("Steps between checkpoints. (default: only the last step's is kept)", valueName: "n"))
   var checkpointEvery: Int?
-  @Option(help: "Stories computed at once, to bound memory. (default: all)")
+  @Option(help: .init("Stories computed at once, to bound memory. (default: all)", valueName: "n"))
   var microBatch: Int?
-  @Option(help: "What all random numbers are drawn with.")
+  @Option(help: .init("What all random numbers are drawn with.", valueName: "n"))
   var seed: UInt64?
-  @Option(help: "Folder of the run. (default: runs/ with date and time)")
+  @Option(help: .init("Folder of the run. (default: runs/ with date and time)", valueName: "folder"))
   var out: String?
   @OptionGroup var common: CommonOptions
 

@@ -17,7 +17,7 @@ struct CommonOptions: ParsableArguments {
   @Flag(help: "Print one JSON object a line on standard output, and nothing else there.")
   var json = false
 
-  @Option(help: "Threads to use. (default: one for each core)")
+  @Option(help: .init("Threads to use. (default: one for each core)", valueName: "n"))
   var threads: Int?
 
   func validate() throws {
@@ -34,7 +34,7 @@ struct TextOptions: ParsableArguments {
   @Argument(help: "Texts. (default: those of --file)")
   var text: [String] = []
 
-  @Option(help: "Text file with documents separated by lines that read <|endoftext|>.")
+  @Option(help: .init("Text file with documents separated by lines that read <|endoftext|>.", valueName: "file"))
   var file: String?
 
   func validate() throws {

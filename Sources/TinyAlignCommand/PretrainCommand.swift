@@ -10,20 +10,20 @@ struct Pretrain: ParsableCommand {
     commandName: "pretrain",
     abstract: "Train a tokenizer and a GPT-Neo model from plain text.",
     discussion: """
-      The text file holds documents separated by lines that read <|endoftext|>. The folder that is written is a Hugging
+      The text file holds documents separated by lines that read <|endoftext|>. The folder that is written is a Hugging \
       Face model; it always holds the best model so far by validation, so training may be stopped at any time.
       """)
 
-  @Option(help: "YAML file with the settings; see Sources/EmbeddedAssets/tinystories/pretraining.yaml.")
+  @Option(help: .init("YAML file with the settings; see Sources/EmbeddedAssets/tinystories/pretraining.yaml.", valueName: "file"))
   var config: String?
 
-  @Option(help: "Text file with the documents; may be given several times.")
+  @Option(help: .init("Text file with the documents; may be given several times.", valueName: "file"))
   var data: [String]
 
-  @Option(help: "Text file in the same form that is trained on but never held out, such as text that a model wrote.")
+  @Option(help: .init("Text file in the same form that is trained on but never held out, such as text that a model wrote.", valueName: "file"))
   var addedData: [String] = []
 
-  @Option(help: "Folder to write the model to.")
+  @Option(help: .init("Folder to write the model to.", valueName: "folder"))
   var out: String
 
   @Flag(help: "Print one JSON object for each update.")

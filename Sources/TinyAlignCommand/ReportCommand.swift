@@ -9,13 +9,13 @@ struct Report: ParsableCommand {
     commandName: "report",
     abstract: "Write the report of runs again, or compare runs in one figure.",
     discussion: """
-      Without --compare, training_metrics.svg and report.html are written into each run folder. With it, one SVG figure
+      Without --compare, training_metrics.svg and report.html are written into each run folder. With it, one SVG figure \
       shows all runs; folders named alike but for a number at the end, such as cat-1 and cat-2, share a colour.
       """)
 
   @Argument(help: "Run folders.")
   var runs: [String]
-  @Option(help: "SVG file to write a figure of all runs to.")
+  @Option(help: .init("SVG file to write a figure of all runs to.", valueName: "file"))
   var compare: String?
   @OptionGroup var common: CommonOptions
 

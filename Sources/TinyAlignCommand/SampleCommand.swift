@@ -10,21 +10,21 @@ struct Sample: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "sample", abstract: "Let a model tell stories.")
 
-  @Option(help: "Model: a Hugging Face folder, or tinystories.")
+  @Option(help: .init("Model: a Hugging Face folder, or tinystories.", valueName: "model"))
   var model = EmbeddedModel.name
-  @Option(help: "How the stories begin.")
+  @Option(help: .init("How the stories begin.", valueName: "text"))
   var prompt = "Once upon a time"
-  @Option(name: [.customShort("n"), .customLong("count")], help: "How many stories.")
+  @Option(name: [.customShort("n"), .customLong("count")], help: .init("How many stories.", valueName: "n"))
   var count = 1
-  @Option(help: "Tokens after the prompt, at most.")
+  @Option(help: .init("Tokens after the prompt, at most.", valueName: "n"))
   var maxNewTokens = 200
-  @Option(help: "1 is the model's own distribution, 0 always takes the most likely token.")
+  @Option(help: .init("1 is the model's own distribution, 0 always takes the most likely token.", valueName: "x"))
   var temperature: Float = 1
-  @Option(help: "Draw from this many of the most likely tokens only.")
+  @Option(help: .init("Draw from this many of the most likely tokens only.", valueName: "n"))
   var topK: Int?
-  @Option(help: "Draw from the most likely tokens that together reach this probability only.")
+  @Option(help: .init("Draw from the most likely tokens that together reach this probability only.", valueName: "x"))
   var topP: Float?
-  @Option(help: "What random numbers are drawn with: the same seed tells the same stories.")
+  @Option(help: .init("What random numbers are drawn with: the same seed tells the same stories.", valueName: "n"))
   var seed: UInt64 = 1
   @OptionGroup var common: CommonOptions
 

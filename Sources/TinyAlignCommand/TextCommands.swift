@@ -11,7 +11,7 @@ struct Score: ParsableCommand {
     commandName: "score",
     abstract: "Log-probabilities of texts under a model, and their bits per byte.")
 
-  @Option(help: "Model: a Hugging Face folder, or tinystories.")
+  @Option(help: .init("Model: a Hugging Face folder, or tinystories.", valueName: "model"))
   var model = EmbeddedModel.name
   @Flag(help: "Put the end-of-text token before each text, so that its first token is scored too.")
   var bos = false
@@ -57,13 +57,13 @@ struct Tokenize: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "tokenize", abstract: "Token ids of texts, or the text of token ids.")
 
-  @Option(help: "Model: a folder with a tokenizer, or tinystories.")
+  @Option(help: .init("Model: a folder with a tokenizer, or tinystories.", valueName: "model"))
   var model = EmbeddedModel.name
-  @Option(help: "Comma-separated token ids to turn into text.")
+  @Option(help: .init("Comma-separated token ids to turn into text.", valueName: "ids"))
   var decode: String?
   @Argument(help: "Texts. (default: those of --file)")
   var text: [String] = []
-  @Option(help: "Text file with documents separated by lines that read <|endoftext|>.")
+  @Option(help: .init("Text file with documents separated by lines that read <|endoftext|>.", valueName: "file"))
   var file: String?
   @OptionGroup var common: CommonOptions
 
@@ -107,7 +107,7 @@ struct Embed: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "embed", abstract: "Sentence embeddings of texts.")
 
-  @Option(help: "Folder of a sentence-embedding model. (default: the reward model that set-up fetched)")
+  @Option(help: .init("Folder of a sentence-embedding model. (default: the reward model that set-up fetched)", valueName: "model"))
   var model: String?
   @OptionGroup var texts: TextOptions
   @OptionGroup var common: CommonOptions
@@ -131,9 +131,9 @@ struct RewardCommand: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "reward", abstract: "What texts earn: the cosine similarity of their embeddings to a target's.")
 
-  @Option(help: "The text to be similar to.")
+  @Option(help: .init("The text to be similar to.", valueName: "text"))
   var toward = "cat"
-  @Option(help: "Folder of a sentence-embedding model. (default: the reward model that set-up fetched)")
+  @Option(help: .init("Folder of a sentence-embedding model. (default: the reward model that set-up fetched)", valueName: "model"))
   var model: String?
   @OptionGroup var texts: TextOptions
   @OptionGroup var common: CommonOptions

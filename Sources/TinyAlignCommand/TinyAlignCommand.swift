@@ -8,7 +8,7 @@ struct TinyAlignCommand: ParsableCommand {
     commandName: "tinyalign",
     abstract: "Steer a small language model by reinforcement learning, on an ordinary computer.",
     discussion: """
-      Start with `tinyalign align`: it teaches the story model in this program to tell stories about cats, and writes
+      Start with `tinyalign align`: it teaches the story model in this program to tell stories about cats, and writes \
       what it did to a folder with a report.
       """,
     version: programVersion,

@@ -63,7 +63,7 @@ public struct BERTConfiguration: Codable, Equatable, Sendable {
     intermediateSize = try values.decode(Int.self, forKey: .intermediateSize)
     contextLength = try values.decode(Int.self, forKey: .contextLength)
     typeCount = try values.decodeIfPresent(Int.self, forKey: .typeCount) ?? 2
-    layerNormEpsilon = try values.decodeIfPresent(Float.self, forKey: .layerNormEpsilon) ?? 1e-12
+    layerNormEpsilon = Float(try values.decodeIfPresent(Double.self, forKey: .layerNormEpsilon) ?? 1e-12)
     modelType = try values.decodeIfPresent(String.self, forKey: .modelType) ?? "bert"
     activation = try values.decodeIfPresent(String.self, forKey: .activation) ?? "gelu"
     positionEmbeddingType = try values.decodeIfPresent(String.self, forKey: .positionEmbeddingType) ?? "absolute"
@@ -114,8 +114,8 @@ public struct BERTConfiguration: Codable, Equatable, Sendable {
     guard hiddenSize % headCount == 0 else {
       try malformed("hidden_size \(hiddenSize) is not divisible by num_attention_heads \(headCount)")
     }
-    guard layerNormEpsilon.isFinite, layerNormEpsilon >= 0 else {
-      try malformed("layer_norm_eps is \(layerNormEpsilon), which is not a small positive number")
+    guard layerNormEpsilon.isFinite, layerNormEpsilon > 0 else {
+      try malformed("layer_norm_eps is \(layerNormEpsilon), which is not a positive number")
     }
   }
 }

@@ -1,10 +1,12 @@
 public import Checkpoints
 import Kernels
+import Synchronization
 
 /// BERT (Devlin et al. 2018) as an encoder of texts: inference only.
 ///
-/// The texts of a pack lie one after the other without padding: one row for each token. The reference is
-/// transformers' `modeling_bert.py`.
+/// The texts of a pack lie one after the other without padding: one row for each token. The number of threads changes
+/// no bit of a result; the company of other texts may change the last ones, because a BLAS rounds the rows of a product
+/// differently at different places. The reference is transformers' `modeling_bert.py`.
 public final class BERTEncoder: Sendable {
   /// Sizes and constants.
   public let configuration: BERTConfiguration
@@ -12,7 +14,7 @@ public final class BERTEncoder: Sendable {
 
   /// How many tokens are computed at once, unless a single text has more: enough to keep the matrix products busy,
   /// few enough for the activations to stay in the cache.
-  private static let packSize = 512
+  private static let packSizes = 128...512
 
   /// The encoder of a Hugging Face folder: `config.json` and `model.safetensors`.
   ///
@@ -50,21 +52,31 @@ public final class BERTEncoder: Sendable {
     }
   }
 
-  /// Calls `body` with each text's hidden states and number of tokens; the calls are in order, one at a time.
+  /// Calls `body` with each text's hidden states and number of tokens, on several threads at once.
   private func forEachText<Result>(_ texts: [[Int]], _ body: (Floats, Int) -> Result) throws -> [Result] {
     for (index, ids) in texts.enumerated() { try check(ids, index: index) }
-    var results: [Result] = []
-    results.reserveCapacity(texts.count)
     let packs = packs(of: texts)
-    let workspace = BERTWorkspace(rows: packs.map(\.rows).max() ?? 0, configuration: configuration)
-    for pack in packs {
-      let ranges = workspace.fill(texts[pack.texts])
-      run(ranges, rows: pack.rows, workspace)
-      for range in ranges {
-        results.append(body(workspace.hidden + range.lowerBound * configuration.hiddenSize, range.count))
+    var results = [[Result]](repeating: [], count: packs.count)
+    results.withUnsafeMutableBufferPointer { results in
+      // A thread works on packs of its own: no waiting for others within a layer, and no product is split.
+      let next = Atomic(0)
+      let capacity = packs.map(\.rows).max() ?? 0
+      parallel(min(packs.count, Threads.count)) { workers in
+        for _ in workers {
+          let workspace = BERTWorkspace(capacity: capacity, configuration: configuration)
+          while true {
+            let index = next.add(1, ordering: .relaxed).oldValue
+            guard index < packs.count else { break }
+            let ranges = workspace.fill(texts[packs[index].texts])
+            run(ranges, workspace)
+            results[index] = ranges.map {
+              body(workspace.hidden + $0.lowerBound * configuration.hiddenSize, $0.count)
+            }
+          }
+        }
       }
     }
-    return results
+    return Array(results.joined())
   }
 
   private func check(_ ids: [Int], index: Int) throws {
@@ -76,13 +88,17 @@ public final class BERTEncoder: Sendable {
     }
   }
 
-  /// Splits texts, in their order, into runs of about ``packSize`` tokens.
+  /// Splits texts, in their order, into packs of about the same number of tokens.
+  ///
+  /// A small job still makes enough of them to share; how many must not depend on the number of threads.
   private func packs(of texts: [[Int]]) -> [(texts: Range<Int>, rows: Int)] {
+    let total = texts.reduce(0) { $0 + $1.count }
+    let limit = min(max(total / 8, Self.packSizes.lowerBound), Self.packSizes.upperBound)
     var packs: [(texts: Range<Int>, rows: Int)] = []
     var start = 0
     var rows = 0
     for (index, ids) in texts.enumerated() {
-      if rows > 0, rows + ids.count > Self.packSize {
+      if rows > 0, rows + ids.count > limit {
         packs.append((start..<index, rows))
         (start, rows) = (index, 0)
       }
@@ -93,49 +109,55 @@ public final class BERTEncoder: Sendable {
   }
 
   /// Computes the hidden states of the tokens in the workspace.
-  private func run(_ texts: [Range<Int>], rows: Int, _ workspace: BERTWorkspace) {
+  private func run(_ texts: [Range<Int>], _ workspace: BERTWorkspace) {
     let size = configuration.hiddenSize
     let hidden = workspace.hidden
+    embedding(parameters[parameters.wordEmbedding], ids: workspace.ids, into: hidden, rows: workspace.rows, size: size)
     embedding(
-      parameters[parameters.wordEmbedding], ids: workspace.ids, into: hidden, rows: rows, size: size)
-    embedding(
-      parameters[parameters.positionEmbedding], ids: workspace.positions, into: hidden, rows: rows, size: size,
-      accumulates: true)
-    normalize(hidden, rows, parameters.embeddingNorm, parameters.embeddingNormBias)
-    for layer in parameters.layers { run(layer, texts, rows, workspace) }
+      parameters[parameters.positionEmbedding], ids: workspace.positions, into: hidden, rows: workspace.rows,
+      size: size, accumulates: true)
+    normalize(workspace, parameters.embeddingNorm, parameters.embeddingNormBias)
+    for layer in parameters.layers { run(layer, texts, workspace) }
   }
 
-  private func run(
-    _ layer: BERTParameters.Layer, _ texts: [Range<Int>], _ rows: Int, _ workspace: BERTWorkspace
-  ) {
+  private func run(_ layer: BERTParameters.Layer, _ texts: [Range<Int>], _ workspace: BERTWorkspace) {
     let size = configuration.hiddenSize
-    let innerSize = configuration.intermediateSize
-    let hidden = workspace.hidden
-    linear(
-      hidden, weight: parameters[layer.queryKeyValue], bias: parameters[layer.queryKeyValueBias],
-      into: workspace.wide, rows: rows, inputSize: size, outputSize: 3 * size)
+    let inner = configuration.intermediateSize
+    let rows = workspace.rows
+    project(workspace.hidden, size, by: layer.queryKeyValue, into: workspace.wide, 3 * size, rows) {
+      (workspace.wide + $0 * 3 * size).update(from: parameters[layer.queryKeyValueBias], count: 3 * size)
+    }
     bidirectionalAttention(
       workspace.wide, texts: texts, into: workspace.context,
       headCount: configuration.headCount, headDimension: size / configuration.headCount)
-    linear(
-      workspace.context, weight: parameters[layer.output], bias: parameters[layer.outputBias],
-      into: workspace.update, rows: rows, inputSize: size, outputSize: size)
-    add(workspace.update, to: hidden, count: rows * size)
-    normalize(hidden, rows, layer.attentionNorm, layer.attentionNormBias)
-    linear(
-      hidden, weight: parameters[layer.inner], bias: parameters[layer.innerBias],
-      into: workspace.wide, rows: rows, inputSize: size, outputSize: innerSize)
-    geluExact(workspace.wide, count: rows * innerSize)
-    linear(
-      workspace.wide, weight: parameters[layer.projection], bias: parameters[layer.projectionBias],
-      into: workspace.update, rows: rows, inputSize: innerSize, outputSize: size)
-    add(workspace.update, to: hidden, count: rows * size)
-    normalize(hidden, rows, layer.finalNorm, layer.finalNormBias)
+    project(workspace.context, size, by: layer.output, into: workspace.hidden, size, rows) {
+      add(parameters[layer.outputBias], to: workspace.hidden + $0 * size, count: size)
+    }
+    normalize(workspace, layer.attentionNorm, layer.attentionNormBias)
+    project(workspace.hidden, size, by: layer.inner, into: workspace.wide, inner, rows) {
+      (workspace.wide + $0 * inner).update(from: parameters[layer.innerBias], count: inner)
+    }
+    geluExact(workspace.wide, count: rows * inner)
+    project(workspace.wide, inner, by: layer.projection, into: workspace.hidden, size, rows) {
+      add(parameters[layer.projectionBias], to: workspace.hidden + $0 * size, count: size)
+    }
+    normalize(workspace, layer.finalNorm, layer.finalNormBias)
   }
 
-  private func normalize(_ hidden: MutableFloats, _ rows: Int, _ weight: Int, _ bias: Int) {
+  /// output += input W^T on the calling thread, after `prepare` has put the bias, or added it, in each row of `output`.
+  private func project(
+    _ input: MutableFloats, _ inputSize: Int, by weight: Int, into output: MutableFloats, _ outputSize: Int,
+    _ rows: Int, prepare: (Int) -> Void
+  ) {
+    for row in 0..<rows { prepare(row) }
+    matrixMultiply(
+      Matrix(input, stride: inputSize), Matrix(parameters[weight], stride: inputSize, transposed: true),
+      into: output, resultStride: outputSize, rows: rows, columns: outputSize, depth: inputSize, accumulates: true)
+  }
+
+  private func normalize(_ workspace: BERTWorkspace, _ weight: Int, _ bias: Int) {
     layerNorm(
-      hidden, weight: parameters[weight], bias: parameters[bias], epsilon: configuration.layerNormEpsilon,
-      into: hidden, rows: rows, size: configuration.hiddenSize)
+      workspace.hidden, weight: parameters[weight], bias: parameters[bias], epsilon: configuration.layerNormEpsilon,
+      into: workspace.hidden, rows: workspace.rows, size: configuration.hiddenSize)
   }
 }
