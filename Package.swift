@@ -79,7 +79,14 @@ let package = Package(
     tests("Checkpoints", goldens: true),
     tests("Runs", goldens: true),
     tests("Transformers", ["Kernels", "Checkpoints"], goldens: true),
-    // tests("Rewards", ["Transformers", "Tokenizers", "Checkpoints", "Kernels"], goldens: true),
+    tests("Rewards", ["Checkpoints"], goldens: true),
+    tests("PolicyGradients", ["Kernels"]),
+    tests(
+      "Alignment",
+      ["Checkpoints", "Kernels", "PolicyGradients", "Rewards", "Runs", "Tokenizers", "Transformers"]),
     tests("Reports", ["Runs"], goldens: true),
+    // It depends on the command so that the program under test is always built first.
+    .testTarget(
+      name: "CommandLineTests", dependencies: ["TestSupport", "TinyAlignCommand"], swiftSettings: strict),
   ]
 )

@@ -59,17 +59,19 @@ public final class AlignmentRun {
   ///
   /// - Parameters:
   ///   - folder: where the run goes; it must not hold anything yet.
+  ///   - willStart: called once the folder is there.
   ///   - report: called after each step, once all of the step is in the folder.
   ///   - shouldStop: asked between steps.
   /// - Throws: what made the run fail; the folder then says so, and keeps the last state as a checkpoint.
   public func run(
-    in folder: URL, report: (StepMetrics) -> Void, shouldStop: () -> Bool
+    in folder: URL, willStart: () -> Void = {}, report: (StepMetrics) -> Void, shouldStop: () -> Bool
   ) throws -> Outcome {
     let writer = try RunWriter(folder: folder, manifest: manifest)
     defer { writer.close() }
-    let before = try tellStories(initial)
+    willStart()
     var completed = 0
     do {
+      let before = try tellStories(initial)
       while completed < recipe.steps, !shouldStop() {
         let metrics = try step(completed + 1, writer)
         completed += 1
@@ -78,14 +80,15 @@ public final class AlignmentRun {
         }
         report(metrics)
       }
+      if completed > 0 { try saveCheckpoint(completed, writer) }
+      try writeStoryPairs(before: before, writer)
     } catch {
-      // The step that failed changed nothing; the state before it is worth keeping, if the disk still takes it.
-      if completed > 0 { try? saveCheckpoint(completed, writer) }
+      // A step that failed changed nothing: the state before it is worth keeping, if the disk still takes it.
+      // Where writing about a step failed, the model is a step ahead of what the folder tells.
+      if completed > 0, trainer.updateCount == completed { try? saveCheckpoint(completed, writer) }
       try? writer.update(status: .failed, message: "\(error)")
       throw error
     }
-    if completed > 0 { try saveCheckpoint(completed, writer) }
-    try writeStoryPairs(before: before, writer)
     if completed < recipe.steps {
       try writer.update(status: .interrupted)
       return .interrupted(afterStep: completed)

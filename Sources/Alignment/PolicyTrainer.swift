@@ -103,6 +103,9 @@ public final class PolicyTrainer {
     hiddenGradient = FloatBuffer(count: capacity * policy.hiddenSize, isZeroed: false)
   }
 
+  /// Updates so far.
+  public var updateCount: Int { optimizer.stepCount }
+
   /// One update.
   ///
   /// - Parameter number: the step, counted from 1; it keys the random numbers.

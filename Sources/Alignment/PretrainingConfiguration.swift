@@ -94,7 +94,7 @@ public struct PretrainingConfiguration: Decodable, Sendable, Equatable {
     try read(.repeats, &repeats)
     try read(.batchTokens, &batchTokens)
     try read(.learningRate, &learningRate)
-    try read(.learningRateSchedule, &learningRateSchedule)
+    try decodeChoice(values, .learningRateSchedule, &learningRateSchedule)
     try read(.warmupSteps, &warmupSteps)
     try read(.finalLearningRateFraction, &finalLearningRateFraction)
     try read(.weightDecay, &weightDecay)
@@ -103,12 +103,7 @@ public struct PretrainingConfiguration: Decodable, Sendable, Equatable {
     try read(.validationFraction, &validationFraction)
     try read(.validateEvery, &validateEvery)
     patience = try values.decodeIfPresent(Int.self, forKey: .patience)
-    let typeName = try values.decodeIfPresent(String.self, forKey: .elementType) ?? elementType.rawValue
-    guard let type = ElementType(rawValue: typeName) else {
-      throw DecodingError.dataCorruptedError(
-        forKey: .elementType, in: values, debugDescription: "is '\(typeName)', not one of F32, F16, BF16")
-    }
-    elementType = type
+    try decodeChoice(values, .elementType, &elementType)
     try read(.seed, &seed)
   }
 
@@ -133,7 +128,7 @@ public struct PretrainingConfiguration: Decodable, Sendable, Equatable {
     try check((0...1).contains(finalLearningRateFraction), .finalLearningRateFraction, "must lie between 0 and 1")
     try check(weightDecay >= 0 && weightDecay < 100, .weightDecay, "must lie between 0 and 100")
     try check(beta2 > 0 && beta2 < 1, .beta2, "must lie between 0 and 1")
-    try check(maxGradientNorm > 0, .maxGradientNorm, "must be positive")
+    try check(maxGradientNorm > 0 && maxGradientNorm.isFinite, .maxGradientNorm, "must be a finite number above 0")
     try check(validationFraction > 0 && validationFraction < 1, .validationFraction, "must lie between 0 and 1")
     try check(validateEvery >= 1, .validateEvery, "must be at least 1")
     try check(patience.map { $0 >= 1 } ?? true, .patience, "must be at least 1")

@@ -124,17 +124,17 @@ public struct Recipe: Codable, Sendable, Equatable {
     try read(.steps, &steps)
     try read(.samples, &samples)
     try read(.maxNewTokens, &maxNewTokens)
-    try read(.algorithm, &algorithm)
-    try read(.optimizer, &optimizer)
+    try decodeChoice(values, .algorithm, &algorithm)
+    try decodeChoice(values, .optimizer, &optimizer)
     try read(.learningRate, &learningRate)
-    try read(.learningRateSchedule, &learningRateSchedule)
+    try decodeChoice(values, .learningRateSchedule, &learningRateSchedule)
     try read(.warmupSteps, &warmupSteps)
     try readOptional(.weightDecay, &weightDecay)
     try readOptional(.maxGradientNorm, &maxGradientNorm)
     try readOptional(.lengthNormalizer, &lengthNormalizer)
     try read(.klCoefficient, &klCoefficient)
-    try read(.klDirection, &klDirection)
-    try read(.klReduction, &klReduction)
+    try decodeChoice(values, .klDirection, &klDirection)
+    try decodeChoice(values, .klReduction, &klReduction)
     try readOptional(.checkpointEvery, &checkpointEvery)
     try readOptional(.microBatch, &microBatch)
     try read(.seed, &seed)
@@ -157,14 +157,19 @@ public struct Recipe: Codable, Sendable, Equatable {
     try checkCount(samples, .samples, 1 << 20)
     try check(samples >= 2 || algorithm == .reinforce, .samples, "is 1; leave-one-out compares stories and needs 2")
     try checkCount(maxNewTokens, .maxNewTokens, 1 << 16)
-    try check(learningRate > 0 && learningRate <= 1e6, .learningRate, "is \(learningRate); it must be positive")
-    try check((0...steps).contains(warmupSteps), .warmupSteps, "is \(warmupSteps); it must lie between 0 and \(steps)")
-    try check(weightDecay.map { $0 >= 0 && $0 < 1e6 } ?? true, .weightDecay, "cannot be negative")
-    try check(maxGradientNorm.map { $0 > 0 } ?? true, .maxGradientNorm, "must be positive")
     try check(
-      lengthNormalizer.map { $0 > 0 && $0 < 1e9 } ?? true, .lengthNormalizer, "must be positive and below 1e9")
+      learningRate > 0 && learningRate <= 1e6, .learningRate,
+      "is \(learningRate); it must lie above 0 and at most at 1e6")
     try check(
-      klCoefficient.isFinite && klCoefficient >= 0, .klCoefficient, "is \(klCoefficient); it cannot be negative")
+      (0...steps).contains(warmupSteps), .warmupSteps, "is \(warmupSteps); it must lie between 0 and --steps (\(steps))"
+    )
+    try check(weightDecay.map { $0 >= 0 && $0 < 1e6 } ?? true, .weightDecay, "must be a finite number, 0 or more")
+    try check(
+      maxGradientNorm.map { $0 > 0 && $0.isFinite } ?? true, .maxGradientNorm, "must be a finite number above 0")
+    try check(
+      lengthNormalizer.map { (1e-9...1e9).contains($0) } ?? true, .lengthNormalizer, "must lie between 1e-9 and 1e9")
+    try check(
+      (0...1e9).contains(klCoefficient), .klCoefficient, "is \(klCoefficient); it must lie between 0 and 1e9")
     try check(checkpointEvery.map { $0 >= 1 } ?? true, .checkpointEvery, "must be at least 1")
     try check(microBatch.map { $0 >= 1 } ?? true, .microBatch, "must be at least 1")
   }

@@ -40,8 +40,8 @@ public struct Rollout {
   public init(
     _ model: any LanguageModel, prompt: [Int], indices: Range<Int>, maxNewTokens: Int, endOfText: Int?,
     filter: SamplingFilter = SamplingFilter(), random: KeyedRandom, activations: Activations,
-    report: (([Int?]) -> Void)? = nil
-  ) {
+    report: (([Int?]) throws -> Void)? = nil
+  ) rethrows {
     precondition(!prompt.isEmpty, "a story needs a prompt")
     tree.appendChain(prompt, sampleCount: indices.count)
     stories = [SampledStory](repeating: SampledStory(), count: indices.count)
@@ -78,7 +78,7 @@ public struct Rollout {
           }
         }
       }
-      report?(level)
+      try report?(level)
       frontier = next
       frontierStart = start
       model.forward(tree, nodes: start..<tree.count, activations: activations)

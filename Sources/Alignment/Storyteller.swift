@@ -35,9 +35,9 @@ public struct Storyteller {
   /// Samples `count` stories that begin with `prompt`; the same seed gives the same stories.
   ///
   /// - Parameter report: called with each new token of each story as it is drawn: the story's index and the token.
-  /// - Throws: ``AlignmentError`` for a prompt that is empty or too long.
+  /// - Throws: ``AlignmentError`` for a prompt that is empty or too long, and what `report` throws.
   public func tell(
-    prompt: String, count: Int, settings: Settings, report: ((Int, Int) -> Void)? = nil
+    prompt: String, count: Int, settings: Settings, report: ((Int, Int) throws -> Void)? = nil
   ) throws -> [SampledStory] {
     let ids = try textModel.encode(prompt: prompt, newTokens: settings.maxNewTokens)
     let bytesPerNode = 40 * model.hiddenSize
@@ -47,13 +47,13 @@ public struct Storyteller {
       capacity: Rollout.nodeCapacity(
         promptLength: ids.count, stories: partSize, maxNewTokens: settings.maxNewTokens), keepsForBackward: false)
     let random = KeyedRandom(seed: settings.seed).keyed(0)
-    return stride(from: 0, to: count, by: partSize).flatMap { start in
-      Rollout(
+    return try stride(from: 0, to: count, by: partSize).flatMap { start in
+      try Rollout(
         model, prompt: ids, indices: start..<min(start + partSize, count), maxNewTokens: settings.maxNewTokens,
         endOfText: textModel.endOfTextID, filter: settings.filter, random: random, activations: activations,
         report: report.map { report in
           { level in
-            for (story, token) in level.enumerated() { if let token { report(start + story, token) } }
+            for (story, token) in level.enumerated() { if let token { try report(start + story, token) } }
           }
         }
       ).stories

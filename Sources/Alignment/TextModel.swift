@@ -31,8 +31,9 @@ public struct TextModel: Sendable {
   public init(name: String, source: ModelSource) throws {
     self.name = name
     self.source = source
-    let tokenizer = try loadTokenizer { try source.file($0)?.data }
-    let model = try loadLanguageModel(source)
+    let (tokenizer, model) = try Self.naming(name) {
+      (try loadTokenizer { try source.file($0)?.data }, try loadLanguageModel(source))
+    }
     guard tokenizer.vocabularySize <= model.vocabularySize else {
       throw AlignmentError.model(
         name: name,
@@ -41,6 +42,28 @@ public struct TextModel: Sendable {
     self.tokenizer = tokenizer
     self.model = model
     endOfTextID = [tokenizer.endOfTextID, model.endOfTextID].compactMap(\.self).first { $0 < tokenizer.vocabularySize }
+  }
+
+  /// Says of which model the errors are that name only a tensor or a file.
+  private static func naming<Result>(_ name: String, _ load: () throws -> Result) throws -> Result {
+    do {
+      return try load()
+    } catch let error as TokenizerError {
+      throw AlignmentError.model(name: name, reason: "cannot be used: \(error)")
+    } catch let error as CheckpointError {
+      switch error {
+      case .shapeMismatch, .notFinite: throw AlignmentError.model(name: name, reason: "cannot be used: \(error)")
+      default: throw error
+      }
+    }
+  }
+
+  /// The tokenizer of a model alone.
+  ///
+  /// - Throws: an error that names the model.
+  public static func tokenizer(of name: String) throws -> any Tokenizer {
+    let source = try source(named: name)
+    return try naming(name) { try loadTokenizer { try source.file($0)?.data } }
   }
 
   /// The files of a model by name.

@@ -5,11 +5,16 @@ import Yams
 ///
 /// - Throws: ``AlignmentError/recipe(file:reason:)``.
 func readYAML(_ file: URL) throws -> String {
+  let data: Data
   do {
-    return try String(contentsOf: file, encoding: .utf8)
+    data = try readFile(file)
   } catch {
-    throw AlignmentError.recipe(file: file.path, reason: "cannot be read: \(reason(error))")
+    throw AlignmentError.recipe(file: file.path, reason: "cannot be read: \(error)")
   }
+  guard let text = String(bytes: data, encoding: .utf8) else {
+    throw AlignmentError.recipe(file: file.path, reason: "is not UTF-8")
+  }
+  return text
 }
 
 /// Decodes YAML whose top level is a mapping with no other keys than `keys`.
@@ -52,13 +57,35 @@ private func describe(_ error: DecodingError) -> String {
   let (context, problem): (DecodingError.Context, String) =
     switch error {
     case .typeMismatch(let type, let context), .valueNotFound(let type, let context):
-      (context, "is not of the kind needed (\(type))")
+      (context, "needs \(kind(of: type))")
     case .keyNotFound(let key, let context): (context, "lacks '\(key.stringValue)'")
     case .dataCorrupted(let context): (context, context.debugDescription)
     @unknown default: (.init(codingPath: [], debugDescription: ""), "cannot be read")
     }
   let key = context.codingPath.map(\.stringValue).joined(separator: ".")
   return key.isEmpty ? problem : "'\(key)' \(problem)"
+}
+
+private func kind(of type: any Any.Type) -> String {
+  switch type {
+  case is Int.Type, is UInt64.Type, is UInt.Type: "a whole number"
+  case is Double.Type, is Float.Type: "a number"
+  case is String.Type: "text"
+  default: "another kind of value"
+  }
+}
+
+/// A choice by name, with an error that lists the names.
+func decodeChoice<Choice: RawRepresentable & CaseIterable, Key: CodingKey>(
+  _ values: KeyedDecodingContainer<Key>, _ key: Key, _ choice: inout Choice
+) throws where Choice.RawValue == String {
+  guard let name = try values.decodeIfPresent(String.self, forKey: key) else { return }
+  guard let value = Choice(rawValue: name) else {
+    throw DecodingError.dataCorruptedError(
+      forKey: key, in: values,
+      debugDescription: "is '\(name)', not one of \(Choice.allCases.map(\.rawValue).joined(separator: ", "))")
+  }
+  choice = value
 }
 
 /// ", did you mean 'steps'?" for the nearest known key, or all keys where none is near.

@@ -23,7 +23,7 @@ public final class RunWriter: Sendable {
     do {
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     } catch {
-      throw RunError.cannotWrite(path: folder.path, reason: Self.reason(error))
+      throw RunError.cannotWrite(path: folder.path, reason: Self.obstacle(to: folder) ?? Self.reason(error))
     }
     let present: [String]
     do {
@@ -163,6 +163,20 @@ public final class RunWriter: Sendable {
       return .go
     }
     return (min(length, end), last)
+  }
+
+  /// The file that stands where `folder` or a folder above it should be, in words.
+  private static func obstacle(to folder: URL) -> String? {
+    var place = folder.standardizedFileURL
+    while place.path != "/" {
+      var isFolder: ObjCBool = false
+      if FileManager.default.fileExists(atPath: place.path, isDirectory: &isFolder) {
+        if !isFolder.boolValue { return "\(place.path) is a file" }
+        return access(place.path, W_OK) == 0 ? nil : String(cString: strerror(errno))
+      }
+      place = place.deletingLastPathComponent()
+    }
+    return nil
   }
 
   private static func reason(_ error: any Error) -> String {

@@ -21,11 +21,16 @@ struct Align: ParsableCommand {
 
   @Option(help: .init("A recipe's name, or a YAML file.", valueName: "name or file"))
   var recipe = "default"
-  @Option(help: .init("Model to start from: a Hugging Face folder, or tinystories, the one in this program.", valueName: "model"))
+  @Option(
+    help: .init(
+      "Model to start from: a Hugging Face folder, or tinystories, the one in this program.", valueName: "model"))
   var model: String?
-  @Option(help: .init("Frozen model that KL is measured to. (default: the model that training starts from)", valueName: "model"))
+  @Option(
+    help: .init(
+      "Frozen model that KL is measured to. (default: the model that training starts from)", valueName: "model"))
   var reference: String?
-  @Option(help: .init("Folder of the sentence-embedding model. (default: the one that set-up fetched)", valueName: "folder"))
+  @Option(
+    help: .init("Folder of the sentence-embedding model. (default: the one that set-up fetched)", valueName: "folder"))
   var rewardModel: String?
   @Option(help: .init("What stories are steered toward.", valueName: "text"))
   var toward: String?
@@ -57,7 +62,8 @@ struct Align: ParsableCommand {
   var klDirection: KLDirection?
   @Option(help: .init("KL in nats (sum), or divided by the vocabulary's size.", valueName: "name"))
   var klReduction: KLReduction?
-  @Option(help: .init("What a story's sum over tokens is divided by. (default: tokens of prompt and story)", valueName: "x"))
+  @Option(
+    help: .init("What a story's sum over tokens is divided by. (default: tokens of prompt and story)", valueName: "x"))
   var lengthNormalizer: Double?
   @Option(help: .init("Steps between checkpoints. (default: only the last step's is kept)", valueName: "n"))
   var checkpointEvery: Int?
@@ -69,33 +75,38 @@ struct Align: ParsableCommand {
   var out: String?
   @OptionGroup var common: CommonOptions
 
+  func validate() throws {
+    guard out != "" else { throw ValidationError("--out is empty; give a folder") }
+  }
+
   func run() throws {
+    let stop = InterruptSignal()
     let recipe = try resolvedRecipe()
     let run = try AlignmentRun(recipe: recipe)
     let folder = URL(filePath: out ?? Self.defaultFolder(), directoryHint: .isDirectory)
-    Terminal.note(
-      "Steering \(recipe.model) (\(run.model.model.parameterCount) parameters) toward \"\(recipe.toward)\": "
-        + "\(recipe.steps) steps of \(recipe.samples) stories, in \(folder.path)")
-    let stop = InterruptSignal()
-    var first: StepMetrics?
-    var last: StepMetrics?
-    var seconds = 0.0
-    let outcome = try run.run(in: folder) { metrics in
-      first = first ?? metrics
-      last = metrics
-      seconds += metrics.seconds
-      if common.json {
-        if let line = try? metrics.jsonLine() { FileHandle.standardOutput.write(Data(line)) }
+    var progress = AlignmentProgress(recipe: recipe)
+    var outputError: (any Error)?
+    let outcome = try run.run(in: folder) {
+      Terminal.note(
+        "Steering \(recipe.model) (\(rounded(run.model.model.parameterCount)) parameters) toward \"\(recipe.toward)\": "
+          + "\(counted(recipe.steps, "step")) of \(recipe.samples) stories, in \(folder.path)")
+    } report: { metrics in
+      progress.report(metrics)
+      guard common.json else { return }
+      do {
+        try Output.write(try metrics.jsonLine() + [UInt8(ascii: "\n")])
+      } catch {
+        outputError = error
       }
-      progress(metrics, of: recipe, seconds: seconds)
     } shouldStop: {
-      stop.isRaised
+      stop.isRaised || outputError != nil
     }
     Terminal.endProgress()
     let report = try writeReport(runFolder: folder)
-    try summarize(folder: folder, report: report.html, first: first, last: last, seconds: seconds)
+    try progress.summarize(folder: folder, report: report.html)
     if case .interrupted(let step) = outcome {
       Terminal.note("Interrupted after step \(step) of \(recipe.steps); the run folder keeps all of it.")
+      if let outputError { throw outputError }
       throw ExitCode(130)
     }
   }
@@ -132,42 +143,5 @@ struct Align: ParsableCommand {
     formatter.locale = Locale(identifier: "en_US_POSIX")
     formatter.dateFormat = "yyyy-MM-dd-HHmmss"
     return "runs/\(formatter.string(from: Date()))"
-  }
-
-  private func progress(_ metrics: StepMetrics, of recipe: Recipe, seconds: Double) {
-    let fraction = Double(metrics.step) / Double(recipe.steps)
-    let line =
-      "\(Terminal.bar(fraction)) step \(metrics.step)/\(recipe.steps)  reward \(fixed(metrics.rewardMean, 3))  "
-      + "KL \(fixed(metrics.klForward, 3)) nats/token  "
-      + "\(Int(Double(recipe.samples) * Double(metrics.step) / seconds)) stories/s  "
-      + "\(Terminal.duration(seconds / fraction * (1 - fraction))) left"
-    let isMilestone = metrics.step == 1 || metrics.step == recipe.steps || metrics.step % max(1, recipe.steps / 10) == 0
-    if isMilestone {
-      Terminal.endProgress()
-      Terminal.note(line)
-    } else {
-      Terminal.progress(line)
-    }
-  }
-
-  private func summarize(folder: URL, report: URL, first: StepMetrics?, last: StepMetrics?, seconds: Double) throws {
-    let pairs = try RunReader(folder: folder).storyPairs()
-    if !pairs.isEmpty {
-      Terminal.note("\nThe same beginnings, before and after:")
-      for pair in pairs.prefix(4) {
-        Terminal.note("  before \(fixed(Double(pair.rewardBefore), 2))  \(oneLine(pair.prompt + pair.before))")
-        Terminal.note("  after  \(fixed(Double(pair.rewardAfter), 2))  \(oneLine(pair.prompt + pair.after))\n")
-      }
-    }
-    if let first, let last {
-      Terminal.note(
-        "Mean reward \(fixed(first.rewardMean, 3)) → \(fixed(last.rewardMean, 3)), "
-          + "KL \(fixed(last.klForward, 3)) nats per token, \(fixed(seconds, 1)) s of training.")
-    }
-    Terminal.note("Report: \(report.path)")
-  }
-
-  private func oneLine(_ text: String) -> String {
-    text.split(whereSeparator: \.isNewline).joined(separator: " ¶ ")
   }
 }

@@ -46,6 +46,11 @@ struct TextOptions: ParsableArguments {
   /// The texts.
   func read() throws -> [String] {
     guard let file else { return text }
+    return try Self.documents(of: file)
+  }
+
+  /// The documents of a file, at least one.
+  static func documents(of file: String) throws -> [String] {
     let documents = try readDocuments(URL(filePath: file))
     guard !documents.isEmpty else { throw AlignmentError.text(reason: "\(file) holds no documents") }
     return documents
@@ -54,12 +59,13 @@ struct TextOptions: ParsableArguments {
 
 /// Prints one JSON object, its members in the order given.
 func printJSON(_ members: [JSONValue.Member]) throws {
-  var bytes = try JSONValue.object(members).encoded()
-  bytes.append(UInt8(ascii: "\n"))
-  FileHandle.standardOutput.write(Data(bytes))
+  try Output.write(try JSONValue.object(members).encoded() + [UInt8(ascii: "\n")])
 }
 
 extension JSONValue {
+  /// A single-precision number with no more digits than it has.
+  static func float(_ value: Float) -> JSONValue { .number(Double(value.description) ?? Double(value)) }
+
   /// A list of token ids.
   static func tokens(_ ids: [Int]) -> JSONValue { .array(ids.map { .integer($0) }) }
 }

@@ -14,40 +14,52 @@ struct Pretrain: ParsableCommand {
       Face model; it always holds the best model so far by validation, so training may be stopped at any time.
       """)
 
-  @Option(help: .init("YAML file with the settings; see Sources/EmbeddedAssets/tinystories/pretraining.yaml.", valueName: "file"))
+  @Option(
+    help: .init(
+      "YAML file with the settings; see Sources/EmbeddedAssets/tinystories/pretraining.yaml.", valueName: "file"))
   var config: String?
 
   @Option(help: .init("Text file with the documents; may be given several times.", valueName: "file"))
   var data: [String]
 
-  @Option(help: .init("Text file in the same form that is trained on but never held out, such as text that a model wrote.", valueName: "file"))
+  @Option(
+    help: .init(
+      "Text file in the same form that is trained on but never held out, such as text that a model wrote.",
+      valueName: "file"))
   var addedData: [String] = []
 
   @Option(help: .init("Folder to write the model to.", valueName: "folder"))
   var out: String
 
-  @Flag(help: "Print one JSON object for each update.")
-  var json = false
+  @OptionGroup var common: CommonOptions
+
+  func validate() throws {
+    guard !out.isEmpty else { throw ValidationError("--out is empty; give a folder") }
+  }
 
   func run() throws {
+    let stop = InterruptSignal()
     let configuration = try config.map { try PretrainingConfiguration(file: URL(filePath: $0)) } ?? .init()
-    let documents = try data.flatMap { try readDocuments(URL(filePath: $0)) }
-    let added = try addedData.flatMap { try readDocuments(URL(filePath: $0)) }
+    let documents = try data.flatMap { try TextOptions.documents(of: $0) }
+    let added = try addedData.flatMap { try TextOptions.documents(of: $0) }
     let folder = URL(filePath: out, directoryHint: .isDirectory)
+    try Self.requireEmpty(folder)
     let tokenizer = try makeTokenizer(configuration, documents)
     let trainer = try Pretrainer(
       configuration: configuration, documents: documents, addedDocuments: added, tokenizer: tokenizer.tokenizer)
     Terminal.note(
-      "\(documents.count + added.count) documents, \(trainer.trainingTokenCount) tokens a pass; "
-        + "\(trainer.model.parameterCount) parameters, vocabulary \(tokenizer.tokenizer.vocabularySize)")
+      "\(counted(documents.count + added.count, "document")), \(trainer.trainingTokenCount) tokens a pass; "
+        + "\(rounded(trainer.model.parameterCount)) parameters, vocabulary \(tokenizer.tokenizer.vocabularySize)")
     let encoder = JSONEncoder()
     encoder.outputFormatting = .sortedKeys
     var validation: Double?
+    var steps = (done: 0, all: 0)
     try trainer.train { progress in
       validation = progress.validationBitsPerByte ?? validation
-      if json { print(String(decoding: try encoder.encode(progress), as: UTF8.self)) }
+      steps = (progress.step, progress.totalSteps)
+      if common.json { try Output.write(try encoder.encode(progress) + [UInt8(ascii: "\n")]) }
       report(progress, validation)
-      return true
+      return !stop.isRaised
     } save: { _ in
       try writeFolderAtomically(folder) { folder in
         try trainer.model.save(to: folder, elementType: configuration.elementType)
@@ -55,7 +67,24 @@ struct Pretrain: ParsableCommand {
       }
     }
     Terminal.endProgress()
+    if stop.isRaised {
+      let kept = validation == nil ? "there was no model to keep yet" : "\(folder.path) holds the best model so far"
+      Terminal.note("Interrupted after step \(steps.done) of \(steps.all); \(kept).")
+      throw ExitCode(130)
+    }
     Terminal.note("\(folder.path): the best model, \(fixed(validation ?? .nan, 4)) bits per byte on held-out text")
+  }
+
+  /// Training takes long, and saving replaces the folder: what is there already must not be lost.
+  private static func requireEmpty(_ folder: URL) throws {
+    do {
+      try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+    } catch {
+      throw AlignmentError.text(reason: "the folder \(folder.path) cannot be made; choose another for --out")
+    }
+    guard try FileManager.default.contentsOfDirectory(atPath: folder.path).isEmpty else {
+      throw AlignmentError.text(reason: "the folder \(folder.path) is not empty; choose another for --out")
+    }
   }
 
   private func report(_ progress: Pretrainer.Progress, _ validation: Double?) {
@@ -78,8 +107,7 @@ struct Pretrain: ParsableCommand {
   ) throws -> (tokenizer: any Tokenizer, save: (URL) throws -> Void) {
     if let name = configuration.tokenizer {
       let source = try TextModel.source(named: name)
-      let tokenizer = try loadTokenizer { try source.file($0)?.data }
-      return (tokenizer, { try TextModel.copyTokenizer(from: source, to: $0) })
+      return (try TextModel.tokenizer(of: name), { try TextModel.copyTokenizer(from: source, to: $0) })
     }
     Terminal.note("training a tokenizer of \(configuration.vocabularySize) tokens")
     let tokenizer = try ByteLevelBPETrainer(vocabularySize: configuration.vocabularySize).train(on: documents)

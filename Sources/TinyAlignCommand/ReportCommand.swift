@@ -24,18 +24,18 @@ struct Report: ParsableCommand {
     if let compare {
       let svg = trainingMetricsSVG(try folders.map(curve))
       try writeAtomically(Data(svg.utf8), to: URL(filePath: compare))
-      if common.json { try printJSON([.init("svg", .string(compare))]) } else { print(compare) }
+      if common.json { try printJSON([.init("svg", .string(compare))]) } else { try Output.line(compare) }
       return
     }
-    for folder in folders {
+    for (run, folder) in zip(runs, folders) {
       let report = try writeReport(runFolder: folder)
       if common.json {
         try printJSON([
-          .init("run", .string(folder.path)), .init("svg", .string(report.svg.path)),
+          .init("run", .string(run)), .init("svg", .string(report.svg.path)),
           .init("html", .string(report.html.path)),
         ])
       } else {
-        print(report.svg.path, report.html.path, separator: "\n")
+        try Output.line("\(report.svg.path)\n\(report.html.path)")
       }
     }
   }

@@ -59,8 +59,8 @@ struct Sample: ParsableCommand {
           .init("finish_reason", .string(story.isFinished ? "stop" : "length")),
         ])
       } else {
-        if index > 0 { print("\n———\n") }
-        print(prompt + text)
+        if index > 0 { try Output.line("\n———\n") }
+        try Output.line(prompt + text)
       }
     }
   }
@@ -69,12 +69,11 @@ struct Sample: ParsableCommand {
   private func tellAsItComes(_ teller: Storyteller, _ textModel: TextModel, _ settings: Storyteller.Settings) throws {
     var decoder = StreamingDecoder(tokenizer: textModel.tokenizer)
     var isFirst = true
-    func write(_ text: String) { FileHandle.standardOutput.write(Data(text.utf8)) }
     _ = try teller.tell(prompt: prompt, count: 1, settings: settings) { _, token in
-      if isFirst { write(prompt) }
+      if isFirst { try Output.write(prompt.utf8) }
       isFirst = false
-      write(decoder.append(token))
+      try Output.write(decoder.append(token).utf8)
     }
-    write(decoder.finish() + "\n")
+    try Output.line(decoder.finish())
   }
 }

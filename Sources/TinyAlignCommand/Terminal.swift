@@ -1,5 +1,31 @@
 import Foundation
 
+/// Results: standard output.
+enum Output {
+  /// Writes bytes, or says that they could not be written.
+  ///
+  /// - Throws: ``OutputError``: a result that is lost must not look like success.
+  static func write(_ bytes: some Sequence<UInt8>) throws {
+    do {
+      try FileHandle.standardOutput.write(contentsOf: Data(bytes))
+    } catch {
+      throw OutputError(isClosed: errno == EPIPE)
+    }
+  }
+
+  /// Writes one line.
+  static func line(_ text: String) throws { try write((text + "\n").utf8) }
+}
+
+/// Standard output took no more.
+struct OutputError: Error, CustomStringConvertible {
+  /// Whether the reader went away, as `head` does.
+  var isClosed: Bool
+  var description: String {
+    isClosed ? "the reader of standard output went away" : "cannot write to standard output; is the disk full?"
+  }
+}
+
 /// Standard error: progress and messages; standard output is for results.
 enum Terminal {
   /// Whether a person is watching.
@@ -7,19 +33,19 @@ enum Terminal {
 
   /// Writes one line.
   static func note(_ line: String) {
-    FileHandle.standardError.write(Data((line + "\n").utf8))
+    try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
   }
 
   /// Replaces the progress line where a person is watching.
   static func progress(_ line: String) {
     guard isInteractive else { return }
-    FileHandle.standardError.write(Data("\r\u{1B}[2K\(line)".utf8))
+    try? FileHandle.standardError.write(contentsOf: Data("\r\u{1B}[2K\(line)".utf8))
   }
 
   /// Ends the progress line.
   static func endProgress() {
     guard isInteractive else { return }
-    FileHandle.standardError.write(Data("\r\u{1B}[2K".utf8))
+    try? FileHandle.standardError.write(contentsOf: Data("\r\u{1B}[2K".utf8))
   }
 
   /// `[#####-----]`, `fraction` of it filled.
@@ -38,5 +64,20 @@ enum Terminal {
   }
 }
 
-/// A number with a fixed count of decimals.
-func fixed(_ value: Double, _ decimals: Int) -> String { String(format: "%.\(decimals)f", value) }
+/// A number with a fixed count of decimals, never "-0.00".
+func fixed(_ value: Double, _ decimals: Int) -> String {
+  let text = String(format: "%.\(decimals)f", value)
+  return text.hasPrefix("-") && !text.contains(where: { "123456789".contains($0) }) ? String(text.dropFirst()) : text
+}
+
+/// "1 step", "3 steps".
+func counted(_ count: Int, _ noun: String) -> String { "\(count) \(noun)\(count == 1 ? "" : "s")" }
+
+/// "2.3 million", "68.5 million", "540 thousand".
+func rounded(_ count: Int) -> String {
+  switch count {
+  case ..<10_000: "\(count)"
+  case ..<1_000_000: "\(count / 1_000) thousand"
+  default: "\(fixed(Double(count) / 1e6, 1)) million"
+  }
+}

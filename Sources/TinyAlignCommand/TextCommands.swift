@@ -42,13 +42,14 @@ struct Score: ParsableCommand {
           .init("nats", .number(textNats)), .init("bytes", .integer(textBytes)), .init("bits_per_byte", .number(bits)),
         ])
       } else {
-        print(
+        try Output.line(
           "\(fixed(bits, 4)) bits/byte  \(fixed(textNats, 2)) nats  \(ids[index].count) tokens  \(excerpt(texts[index]))"
         )
       }
     }
     if texts.count > 1, !common.json {
-      print("\(fixed(nats / log(2) / Double(max(1, bytes)), 4)) bits/byte over \(texts.count) texts, \(bytes) bytes")
+      try Output.line(
+        "\(fixed(nats / log(2) / Double(max(1, bytes)), 4)) bits/byte over \(texts.count) texts, \(bytes) bytes")
     }
   }
 }
@@ -73,8 +74,7 @@ struct Tokenize: ParsableCommand {
   }
 
   func run() throws {
-    let source = try TextModel.source(named: model)
-    let tokenizer = try loadTokenizer { try source.file($0)?.data }
+    let tokenizer = try TextModel.tokenizer(of: model)
     if let decode {
       let ids = try decode.split(separator: ",", omittingEmptySubsequences: false).map { part in
         guard let id = Int(part.trimmingCharacters(in: .whitespaces)), (0..<tokenizer.vocabularySize).contains(id)
@@ -87,7 +87,7 @@ struct Tokenize: ParsableCommand {
       try write(ids, tokenizer, text: tokenizer.decode(ids))
       return
     }
-    let texts = try file.map { try readDocuments(URL(filePath: $0)) } ?? text
+    let texts = try file.map { try TextOptions.documents(of: $0) } ?? text
     for text in texts { try write(tokenizer.encode(text), tokenizer, text: nil) }
   }
 
@@ -98,7 +98,7 @@ struct Tokenize: ParsableCommand {
         [.init("token_ids", .tokens(ids)), .init("tokens", .array(tokens.map { .string($0) }))]
           + (text.map { [.init("text", .string($0))] } ?? []))
     } else {
-      print(text ?? zip(ids, tokens).map { "\($0) \($1)" }.joined(separator: "  "))
+      try Output.line(text ?? zip(ids, tokens).map { "\($0) \($1)" }.joined(separator: "  "))
     }
   }
 }
@@ -107,7 +107,9 @@ struct Embed: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "embed", abstract: "Sentence embeddings of texts.")
 
-  @Option(help: .init("Folder of a sentence-embedding model. (default: the reward model that set-up fetched)", valueName: "model"))
+  @Option(
+    help: .init(
+      "Folder of a sentence-embedding model. (default: the reward model that set-up fetched)", valueName: "model"))
   var model: String?
   @OptionGroup var texts: TextOptions
   @OptionGroup var common: CommonOptions
@@ -117,11 +119,11 @@ struct Embed: ParsableCommand {
     for (text, embedding) in zip(texts, try loadEmbedder(model).embed(texts)) {
       if common.json {
         try printJSON([
-          .init("text", .string(text)), .init("embedding", .array(embedding.map { .number(Double($0)) })),
+          .init("text", .string(text)), .init("embedding", .array(embedding.map { .float($0) })),
         ])
       } else {
         let start = embedding.prefix(6).map { fixed(Double($0), 4) }.joined(separator: ", ")
-        print("[\(start), … \(embedding.count) numbers]  \(excerpt(text))")
+        try Output.line("[\(start), … \(embedding.count) numbers]  \(excerpt(text))")
       }
     }
   }
@@ -133,7 +135,9 @@ struct RewardCommand: ParsableCommand {
 
   @Option(help: .init("The text to be similar to.", valueName: "text"))
   var toward = "cat"
-  @Option(help: .init("Folder of a sentence-embedding model. (default: the reward model that set-up fetched)", valueName: "model"))
+  @Option(
+    help: .init(
+      "Folder of a sentence-embedding model. (default: the reward model that set-up fetched)", valueName: "model"))
   var model: String?
   @OptionGroup var texts: TextOptions
   @OptionGroup var common: CommonOptions
@@ -149,9 +153,9 @@ struct RewardCommand: ParsableCommand {
     let rewards = try SimilarityReward(toward: toward, embedder: loadEmbedder(model)).rewards(for: texts)
     for (text, reward) in zip(texts, rewards) {
       if common.json {
-        try printJSON([.init("text", .string(text)), .init("reward", .number(Double(reward)))])
+        try printJSON([.init("text", .string(text)), .init("reward", .float(reward))])
       } else {
-        print("\(fixed(Double(reward), 4))  \(excerpt(text))")
+        try Output.line("\(fixed(Double(reward), 4))  \(excerpt(text))")
       }
     }
   }

@@ -14,8 +14,8 @@ struct TinyAlignCommand: ParsableCommand {
     version: programVersion,
     groupedSubcommands: [
       CommandGroup(name: "Training", subcommands: [Align.self, Report.self, Pretrain.self]),
-      CommandGroup(name: "Models", subcommands: [Sample.self, Score.self, Tokenize.self]),
-      CommandGroup(name: "Rewards", subcommands: [Embed.self, RewardCommand.self]),
+      CommandGroup(name: "Story Model", subcommands: [Sample.self, Score.self, Tokenize.self]),
+      CommandGroup(name: "Reward", subcommands: [Embed.self, RewardCommand.self]),
     ])
 
   /// Runs the command; its exit status is 0 done, 1 failed, 2 wrong usage, 130 interrupted.
@@ -32,9 +32,12 @@ struct TinyAlignCommand: ParsableCommand {
       if code == .success || code == .validationFailure {
         // Help and version go to standard output, usage errors to standard error.
         let text = fullMessage(for: error)
-        let stream = code == .success ? FileHandle.standardOutput : FileHandle.standardError
-        stream.write(Data((text + "\n").utf8))
-        Foundation.exit(code == .success ? 0 : 2)
+        guard code == .success else {
+          Terminal.note(text)
+          Foundation.exit(2)
+        }
+        do { try Output.line(text) } catch { fail("\(error)", status: 1) }
+        Foundation.exit(0)
       }
       fail("\(error)", status: 1)
     }

@@ -49,6 +49,12 @@ public struct BERTConfiguration: Codable, Equatable, Sendable {
   ///   asks for something that this encoder does not do; the error names key and value.
   public init(source: ModelSource) throws {
     let file = "config.json"
+    // Another kind of model lacks keys; that it is another kind is the better thing to say.
+    if let kind = try source.decodeJSON(ModelKind.self, from: file).modelType, kind != "bert" {
+      throw CheckpointError.unsupported(
+        file: source.path(of: file), reason: "model_type '\(kind)' is not a sentence-embedding model",
+        hint: "give a folder with a BERT model, such as all-MiniLM-L6-v2")
+    }
     self = try source.decodeJSON(BERTConfiguration.self, from: file)
     try validate(file: source.path(of: file))
   }

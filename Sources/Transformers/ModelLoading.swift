@@ -1,7 +1,7 @@
 public import Checkpoints
 
 /// The part of `config.json` that says what kind of model it is.
-private struct ModelKind: Decodable {
+struct ModelKind: Decodable {
   var modelType: String?
 
   enum CodingKeys: String, CodingKey {

@@ -54,7 +54,7 @@ private let damages: [Damage] = [
   .without("tokenizer.json", message: "broken"),
   .with("config.json", holding: "{", message: "broken/config.json is damaged"),
   .with("config.json", holding: "{}", message: "names no model_type"),
-  .with("tokenizer.json", holding: "{", message: "broken/tokenizer.json is not valid JSON"),
+  .with("tokenizer.json", holding: "{", message: "tokenizer.json is not valid JSON"),
   .configuration("model_type", from: "\"gpt_neo\"", to: "\"mamba\"", message: "model_type 'mamba' is not supported"),
   .configuration("hidden_size", from: "16", to: "32", message: "has shape"),
   .configuration("vocab_size", from: "[0-9]+", to: "100", message: "has shape"),
