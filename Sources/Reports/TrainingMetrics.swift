@@ -19,7 +19,8 @@ public struct RunCurve: Sendable {
 
 /// The figure `training_metrics.svg`: KL to the reference on the left and mean reward on the right, against steps.
 ///
-/// One run shows both directions of KL and the spread of its rewards; several runs are overlaid, one colour each.
+/// One run shows both directions of KL and the spread of its rewards. Several runs are overlaid, one colour each; runs of
+/// one group share a colour: each is a thin line, their mean a thick one.
 public func trainingMetricsSVG(_ runs: [RunCurve]) -> String {
   if runs.count == 1, let run = runs.first {
     return LineChart.document(
@@ -31,12 +32,6 @@ public func trainingMetricsSVG(_ runs: [RunCurve]) -> String {
         title: "KL to the reference (nats per token)", series: overlaid(runs, \.klForward), includesZero: true),
       LineChart(title: "Mean reward", series: overlaid(runs, \.rewardMean)),
     ], title: "Training metrics of \(runs.count) runs")
-}
-
-/// The figure that compares runs, as ``trainingMetricsSVG(_:)``; runs of one group share a colour: each is a thin line,
-/// their mean a thick one.
-public func comparisonSVG(runs: [(label: String, group: String?, metrics: [StepMetrics])]) -> String {
-  trainingMetricsSVG(runs.map { RunCurve(label: $0.label, group: $0.group, metrics: $0.metrics) })
 }
 
 /// KL in both directions against steps.

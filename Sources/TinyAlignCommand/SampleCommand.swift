@@ -18,8 +18,10 @@ struct Sample: ParsableCommand {
   var count = 1
   @Option(help: .init("Tokens after the prompt, at most.", valueName: "n"))
   var maxNewTokens = 200
-  @Option(help: .init("1 is the model's own distribution, 0 always takes the most likely token.", valueName: "x"))
-  var temperature: Float = 1
+  @Option(
+    help: .init(
+      "1 is the model's own distribution; lower is safer, 0 always takes the most likely token.", valueName: "x"))
+  var temperature: Float = 0.8
   @Option(help: .init("Draw from this many of the most likely tokens only.", valueName: "n"))
   var topK: Int?
   @Option(help: .init("Draw from the most likely tokens that together reach this probability only.", valueName: "x"))

@@ -27,12 +27,12 @@ extension CommandTests {
 
     @Test func `a seed tells the same stories, whatever their number and the threads`() throws {
       try withTemporaryFolder { folder in
-        let four = try stories("-n", "4", "--seed", "3", "--max-new-tokens", "12", in: folder)
-        #expect(try stories("-n", "4", "--seed", "3", "--max-new-tokens", "12", in: folder) == four)
-        #expect(try stories("-n", "4", "--seed", "3", "--max-new-tokens", "12", "--threads", "1", in: folder) == four)
+        let four = try stories("-n", "4", "--seed", "3", "--max-new-tokens", "24", in: folder)
+        #expect(try stories("-n", "4", "--seed", "3", "--max-new-tokens", "24", in: folder) == four)
+        #expect(try stories("-n", "4", "--seed", "3", "--max-new-tokens", "24", "--threads", "1", in: folder) == four)
         #expect(
-          try stories("-n", "2", "--seed", "3", "--max-new-tokens", "12", in: folder) == Array(four.prefix(2)))
-        #expect(try stories("-n", "4", "--seed", "4", "--max-new-tokens", "12", in: folder) != four)
+          try stories("-n", "2", "--seed", "3", "--max-new-tokens", "24", in: folder) == Array(four.prefix(2)))
+        #expect(try stories("-n", "4", "--seed", "4", "--max-new-tokens", "24", in: folder) != four)
         #expect(Set(four.map(\.tokenIDs)).count > 1)
       }
     }

@@ -68,3 +68,7 @@ import Testing
     #expect(svg == expected)
   }
 }
+
+private func comparisonSVG(runs: [(label: String, group: String?, metrics: [StepMetrics])]) -> String {
+  trainingMetricsSVG(runs.map { RunCurve(label: $0.label, group: $0.group, metrics: $0.metrics) })
+}
