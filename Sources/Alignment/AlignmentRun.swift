@@ -27,7 +27,6 @@ public final class AlignmentRun {
   public let recipe: Recipe
   /// The model that is trained.
   public let model: TextModel
-  private let initial: any LanguageModel
   private let reward: any Reward
   private let trainer: PolicyTrainer
   private let manifest: RunManifest
@@ -39,13 +38,13 @@ public final class AlignmentRun {
     try recipe.validate()
     self.recipe = recipe
     model = try TextModel(named: recipe.model)
-    initial = model.model.copy()
     let reference = try recipe.reference.map { try TextModel(named: $0) }
     let rewardSource =
       try recipe.rewardModel.map { .folder(URL(filePath: $0, directoryHint: .isDirectory)) }
       ?? RewardModelLocation.source()
     reward = try SimilarityReward(toward: recipe.toward, embedder: SentenceEmbedder(source: rewardSource))
-    trainer = try PolicyTrainer(recipe: recipe, model: model, reference: reference?.model ?? initial, reward: reward)
+    trainer = try PolicyTrainer(
+      recipe: recipe, model: model, reference: reference?.model ?? model.model.copy(), reward: reward)
     manifest = RunManifest(
       programVersion: programVersion, recipe: try recipe.json, seed: recipe.seed,
       model: .init(name: recipe.model, sha256: try weightsChecksum(model.source)),
@@ -71,7 +70,7 @@ public final class AlignmentRun {
     willStart()
     var completed = 0
     do {
-      let before = try tellStories(initial)
+      let before = try tellStories()
       while completed < recipe.steps, !shouldStop() {
         let metrics = try step(completed + 1, writer)
         completed += 1
@@ -120,17 +119,17 @@ public final class AlignmentRun {
     return metrics
   }
 
-  /// The same beginnings and the same random numbers, whichever model tells.
-  private func tellStories(_ teller: any LanguageModel) throws -> [String] {
-    let room = teller.contextLength - model.tokenizer.encode(recipe.prompt).count
+  /// Stories of the model as it is now; the beginnings and the random numbers are always the same.
+  private func tellStories() throws -> [String] {
+    let room = model.model.contextLength - model.tokenizer.encode(recipe.prompt).count
     let settings = Storyteller.Settings(maxNewTokens: min(room, Self.storyPairTokens), seed: recipe.seed)
-    return try Storyteller(model, model: teller)
+    return try Storyteller(model)
       .tell(prompt: recipe.prompt, count: Self.storyPairCount, settings: settings)
       .map { model.tokenizer.decode($0.tokens) }
   }
 
   private func writeStoryPairs(before: [String], _ writer: RunWriter) throws {
-    let after = try tellStories(trainer.policy)
+    let after = try tellStories()
     let rewards = try reward.rewards(for: (before + after).map { recipe.prompt + $0 })
     try writer.write(
       storyPairs: before.indices.map { index in

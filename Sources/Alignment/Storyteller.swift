@@ -1,10 +1,10 @@
 public import Kernels
-public import Transformers
+import Transformers
 
 /// Tells stories: samples from a model without training it.
 public struct Storyteller {
-  /// Stories sampled together, where memory allows.
-  private static let memoryBudget = 1 << 30
+  /// Nodes of the stories sampled together, at most, unless a single story has more: it bounds the memory.
+  private static let nodeLimit = 1 << 14
 
   /// How a story is told.
   public struct Settings: Sendable {
@@ -24,13 +24,9 @@ public struct Storyteller {
   }
 
   private let textModel: TextModel
-  private let model: any LanguageModel
 
-  /// A storyteller; `model` is the network where it is not the one that `textModel` came with.
-  public init(_ textModel: TextModel, model: (any LanguageModel)? = nil) {
-    self.textModel = textModel
-    self.model = model ?? textModel.model
-  }
+  /// A storyteller of the model as it is whenever a story is told.
+  public init(_ textModel: TextModel) { self.textModel = textModel }
 
   /// Samples `count` stories that begin with `prompt`; the same seed gives the same stories.
   ///
@@ -40,9 +36,8 @@ public struct Storyteller {
     prompt: String, count: Int, settings: Settings, report: ((Int, Int) throws -> Void)? = nil
   ) throws -> [SampledStory] {
     let ids = try textModel.encode(prompt: prompt, newTokens: settings.maxNewTokens)
-    let bytesPerNode = 40 * model.hiddenSize
-    let nodesPerStory = max(1, settings.maxNewTokens - 1)
-    let partSize = max(1, min(count, Self.memoryBudget / (bytesPerNode * nodesPerStory)))
+    let model = textModel.model
+    let partSize = max(1, min(count, Self.nodeLimit / max(1, settings.maxNewTokens - 1)))
     let activations = model.makeActivations(
       capacity: Rollout.nodeCapacity(
         promptLength: ids.count, stories: partSize, maxNewTokens: settings.maxNewTokens), keepsForBackward: false)

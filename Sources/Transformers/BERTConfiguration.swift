@@ -19,7 +19,6 @@ public struct BERTConfiguration: Codable, Equatable, Sendable {
   /// What is added to the variance in a layer norm.
   public var layerNormEpsilon: Float
 
-  private var modelType: String
   private var activation: String
   private var positionEmbeddingType: String
   private var isDecoder: Bool
@@ -37,7 +36,6 @@ public struct BERTConfiguration: Codable, Equatable, Sendable {
     self.contextLength = contextLength
     self.typeCount = typeCount
     self.layerNormEpsilon = layerNormEpsilon
-    modelType = "bert"
     activation = "gelu"
     positionEmbeddingType = "absolute"
     isDecoder = false
@@ -70,7 +68,6 @@ public struct BERTConfiguration: Codable, Equatable, Sendable {
     contextLength = try values.decode(Int.self, forKey: .contextLength)
     typeCount = try values.decodeIfPresent(Int.self, forKey: .typeCount) ?? 2
     layerNormEpsilon = Float(try values.decodeIfPresent(Double.self, forKey: .layerNormEpsilon) ?? 1e-12)
-    modelType = try values.decodeIfPresent(String.self, forKey: .modelType) ?? "bert"
     activation = try values.decodeIfPresent(String.self, forKey: .activation) ?? "gelu"
     positionEmbeddingType = try values.decodeIfPresent(String.self, forKey: .positionEmbeddingType) ?? "absolute"
     isDecoder = try values.decodeIfPresent(Bool.self, forKey: .isDecoder) ?? false
@@ -85,7 +82,6 @@ public struct BERTConfiguration: Codable, Equatable, Sendable {
     case contextLength = "max_position_embeddings"
     case typeCount = "type_vocab_size"
     case layerNormEpsilon = "layer_norm_eps"
-    case modelType = "model_type"
     case activation = "hidden_act"
     case positionEmbeddingType = "position_embedding_type"
     case isDecoder = "is_decoder"
@@ -101,7 +97,6 @@ public struct BERTConfiguration: Codable, Equatable, Sendable {
     func malformed(_ reason: String) throws -> Never {
       throw CheckpointError.malformed(file: file, offset: nil, reason: reason)
     }
-    if modelType != "bert" { try unsupported(.modelType, modelType, "\"bert\"") }
     if activation != "gelu" { try unsupported(.activation, activation, "\"gelu\"") }
     if positionEmbeddingType != "absolute" {
       try unsupported(.positionEmbeddingType, positionEmbeddingType, "\"absolute\"")

@@ -47,14 +47,6 @@ public struct TokenTree: Sendable {
   /// One more sample passes through `node`.
   public mutating func addSample(at node: Int) { sampleCounts[node] += 1 }
 
-  /// Removes all nodes.
-  public mutating func removeAll() {
-    tokens.removeAll(keepingCapacity: true)
-    parents.removeAll(keepingCapacity: true)
-    positions.removeAll(keepingCapacity: true)
-    sampleCounts.removeAll(keepingCapacity: true)
-  }
-
   /// The nodes from the root down to `node`.
   public func path(to node: Int) -> [Int] {
     var path: [Int] = []

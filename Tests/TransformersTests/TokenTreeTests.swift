@@ -59,10 +59,8 @@ import Transformers
     #expect(tree.path(to: 3) == [3])
   }
 
-  @Test func `a tree can be emptied and filled again`() {
+  @Test func `an empty tree is filled node by node`() {
     var tree = TokenTree()
-    tree.appendChain([1, 2, 3])
-    tree.removeAll()
     #expect(tree.count == 0)
     #expect(tree.parents.isEmpty && tree.positions.isEmpty && tree.sampleCounts.isEmpty)
     #expect(tree.append(token: 4, parent: nil, sampleCount: 2) == 0)
