@@ -41,10 +41,10 @@ let package = Package(
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
   ],
   targets: [
-    .systemLibrary(name: "COpenBLAS", pkgConfig: "openblas", providers: [.apt(["libopenblas-dev"])]),
+    .target(name: "CMatrixProducts"),
     .target(name: "CPlatform"),
     .target(name: "EmbeddedAssets"),
-    module("Kernels", [.target(name: "COpenBLAS", condition: .when(platforms: [.linux])), "CPlatform"]),
+    module("Kernels", ["CMatrixProducts", "CPlatform"]),
     module("Tokenizers"),
     module("Checkpoints"),
     module("PolicyGradients"),

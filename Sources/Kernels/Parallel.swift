@@ -4,8 +4,8 @@ import Synchronization
 
 /// How many threads the kernels use.
 ///
-/// The BLAS is held to one thread a call and the kernels split their work themselves,
-/// so that two thread pools never contend for the same cores.
+/// A product runs on the calling thread and the kernels split their work themselves, so that two thread pools never
+/// contend for the same cores. (Accelerate schedules its own.)
 public enum Threads {
   private static let setting = Atomic<Int>(ProcessInfo.processInfo.activeProcessorCount)
 

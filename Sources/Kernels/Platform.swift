@@ -1,11 +1,7 @@
 import CPlatform
 import Foundation
 
-#if !canImport(Accelerate)
-  import COpenBLAS
-#endif
-
-/// Operating system, processor architecture and BLAS, in words.
+/// Operating system, processor architecture and what multiplies matrices, in words.
 public var platformDescription: String {
   #if arch(x86_64)
     let processor = tinyalign_compiled_for_avx2() == 1 ? "x86-64 with AVX2" : "x86-64"
@@ -15,9 +11,9 @@ public var platformDescription: String {
     let processor = "unknown processor"
   #endif
   #if canImport(Accelerate)
-    let blas = "Accelerate"
+    let products = "Accelerate"
   #else
-    let blas = String(cString: openblas_get_config()).trimmingCharacters(in: .whitespaces)
+    let products = InstructionSet.best.description
   #endif
-  return "\(ProcessInfo.processInfo.operatingSystemVersionString), \(processor), \(blas)"
+  return "\(ProcessInfo.processInfo.operatingSystemVersionString), \(processor), matrix products by \(products)"
 }

@@ -1,17 +1,39 @@
-// The only file that knows which BLAS there is.
+// The only file that knows who multiplies matrices: our own kernels, or on a Mac Accelerate, which alone reaches
+// the matrix units of Apple's processors.
+import CMatrixProducts
+
 #if canImport(Accelerate)
   import Accelerate
-#else
-  import COpenBLAS
 #endif
 
-/// Holds OpenBLAS to one thread a call; see ``Threads``. Accelerate has no such setting and schedules its own threads.
-private let blasIsReady: Bool = {
-  #if !canImport(Accelerate)
-    openblas_set_num_threads(1)
-  #endif
-  return true
-}()
+/// A set of vector instructions that matrix products can use.
+public struct InstructionSet: Sendable, CustomStringConvertible {
+  fileprivate let identifier: tinyalign_instructions
+
+  /// The best that this processor has.
+  public static let best = InstructionSet(identifier: tinyalign_best_instructions())
+
+  /// All that this processor has, the least first.
+  public static var available: [InstructionSet] {
+    [tinyalign_baseline, tinyalign_avx2, tinyalign_avx512]
+      .filter { $0.rawValue <= best.identifier.rawValue }
+      .map(InstructionSet.init(identifier:))
+  }
+
+  /// Its common name.
+  public var description: String {
+    switch identifier {
+    case tinyalign_avx512: return "AVX-512"
+    case tinyalign_avx2: return "AVX2"
+    default:
+      #if arch(arm64)
+        return "NEON"
+      #else
+        return "SSE2"
+      #endif
+    }
+  }
+}
 
 /// One matrix operand, row-major: `pointer[row * stride + column]`.
 public struct Matrix {
@@ -45,18 +67,26 @@ public struct Matrix {
 ///   - columns: columns of B and C.
 ///   - depth: columns of A, rows of B.
 ///   - resultStride: elements from one row of C to the next.
+///   - instructions: what to compute with; Accelerate chooses for itself.
 /// - Complexity: 2 * rows * columns * depth FLOPs.
 public func matrixMultiply(
   _ a: Matrix, _ b: Matrix, into result: MutableFloats, resultStride: Int,
-  rows: Int, columns: Int, depth: Int, scale: Float = 1, accumulates: Bool = false
+  rows: Int, columns: Int, depth: Int, scale: Float = 1, accumulates: Bool = false,
+  instructions: InstructionSet = .best
 ) {
   guard rows > 0, columns > 0 else { return }
-  precondition(blasIsReady && depth > 0, "a product of depth \(depth)")
-  cblas_sgemm(
-    CblasRowMajor, a.isTransposed ? CblasTrans : CblasNoTrans, b.isTransposed ? CblasTrans : CblasNoTrans,
-    numericCast(rows), numericCast(columns), numericCast(depth), scale,
-    a.pointer, numericCast(a.stride), b.pointer, numericCast(b.stride), accumulates ? 1 : 0,
-    result, numericCast(resultStride))
+  precondition(depth > 0, "a product of depth \(depth)")
+  #if canImport(Accelerate)
+    cblas_sgemm(
+      CblasRowMajor, a.isTransposed ? CblasTrans : CblasNoTrans, b.isTransposed ? CblasTrans : CblasNoTrans,
+      numericCast(rows), numericCast(columns), numericCast(depth), scale,
+      a.pointer, numericCast(a.stride), b.pointer, numericCast(b.stride), accumulates ? 1 : 0,
+      result, numericCast(resultStride))
+  #else
+    tinyalign_multiply(
+      instructions.identifier, a.isTransposed ? 1 : 0, b.isTransposed ? 1 : 0, rows, columns, depth, scale,
+      a.pointer, a.stride, b.pointer, b.stride, accumulates ? 1 : 0, result, resultStride)
+  #endif
 }
 
 /// ``matrixMultiply(_:_:into:resultStride:rows:columns:depth:scale:accumulates:)`` split over threads along the longer side of C.
