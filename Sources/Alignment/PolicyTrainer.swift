@@ -46,7 +46,7 @@ public final class PolicyTrainer {
   public let recipe: Recipe
   /// The network that is trained.
   public let policy: any LanguageModel
-  private let reference: any LanguageModel
+  private let reference: FrozenReference
   private let textModel: TextModel
   private let reward: any Reward
   private let prompt: [Int]
@@ -58,8 +58,8 @@ public final class PolicyTrainer {
   private let gradients: FloatBuffer
   private let parts: [Range<Int>]
   private let activations: Activations
-  private let referenceActivations: Activations
   private let hiddenGradient: FloatBuffer
+  private let keptLogits: FloatBuffer
 
   /// Prepares training of `model`.
   ///
@@ -70,7 +70,6 @@ public final class PolicyTrainer {
     self.recipe = recipe
     textModel = model
     policy = model.model
-    self.reference = reference
     self.reward = reward
     prompt = try model.encode(prompt: recipe.prompt, newTokens: recipe.maxNewTokens)
     guard reference.vocabularySize == policy.vocabularySize else {
@@ -94,13 +93,35 @@ public final class PolicyTrainer {
       weightDecay: Float(recipe.weightDecay ?? (recipe.optimizer == .sgd ? 0 : 0.01)),
       parameterCount: policy.parameterCount)
     gradients = FloatBuffer(count: policy.parameterCount, isZeroed: false)
-    let partSize = min(recipe.samples, recipe.microBatch ?? recipe.samples)
-    parts = stride(from: 0, to: recipe.samples, by: partSize).map { $0..<min($0 + partSize, recipe.samples) }
+    let plan = try Self.memoryPlan(recipe, policy: policy, reference: reference, promptLength: prompt.count)
+    parts = stride(from: 0, to: recipe.samples, by: plan.partSize)
+      .map { $0..<min($0 + plan.partSize, recipe.samples) }
     let capacity = Rollout.nodeCapacity(
-      promptLength: prompt.count, stories: partSize, maxNewTokens: recipe.maxNewTokens)
+      promptLength: prompt.count, stories: plan.partSize, maxNewTokens: recipe.maxNewTokens)
     activations = policy.makeActivations(capacity: capacity, keepsForBackward: true)
-    referenceActivations = reference.makeActivations(capacity: capacity, keepsForBackward: false)
     hiddenGradient = FloatBuffer(count: capacity * policy.hiddenSize, isZeroed: false)
+    keptLogits = FloatBuffer(count: plan.keptLogitRows * policy.vocabularySize, isZeroed: false)
+    self.reference = FrozenReference(reference, nodeCapacity: capacity, cacheRows: plan.referenceCacheRows)
+  }
+
+  private static func memoryPlan(
+    _ recipe: Recipe, policy: any LanguageModel, reference: any LanguageModel, promptLength: Int
+  ) throws -> MemoryPlan {
+    let floatSize = MemoryLayout<Float>.stride
+    // Beside the activations: the hidden gradient, and the backward pass's working rows.
+    let node =
+      floatSize
+      * (policy.makeActivations(capacity: 1, keepsForBackward: true).floatCount
+        + reference.makeActivations(capacity: 1, keepsForBackward: false).floatCount + 7 * policy.hiddenSize)
+    let row = policy.vocabularySize * floatSize
+    return try MemoryPlan(
+      MemoryPlan.Needs(
+        taken: peakMemory(),
+        fixed: policy.parameterCount * floatSize * (recipe.optimizer == .sgd ? 1 : 3)
+          + 2 * policy.head.chunkSize(rows: .max) * row,
+        prompt: promptLength * node, story: max(1, recipe.maxNewTokens - 1) * node,
+        rowsPerStory: recipe.maxNewTokens, row: row),
+      stories: recipe.samples, partSize: recipe.microBatch, budget: recipe.memory)
   }
 
   /// Updates so far.
@@ -119,7 +140,8 @@ public final class PolicyTrainer {
       for part in parts {
         let rollout = Rollout(
           policy, prompt: prompt, indices: part, maxNewTokens: recipe.maxNewTokens,
-          endOfText: textModel.endOfTextID, random: random.keyed(number), activations: activations)
+          endOfText: textModel.endOfTextID, random: random.keyed(number), activations: activations,
+          keptLogits: parts.count == 1 ? keptLogits.elements : nil)
         trees.append(rollout.tree)
         stories += rollout.stories
       }
@@ -145,7 +167,7 @@ public final class PolicyTrainer {
         }
       }
       step.nodes += tree.count
-      accumulate(tree, paths, advantages: Array(advantages[part]), into: &step, times: &times)
+      accumulate(tree, paths, advantages: Array(advantages[part]), step: number, into: &step, times: &times)
     }
     let tokens = Double(max(1, step.tokens))
     step.klForward /= tokens
@@ -181,34 +203,28 @@ public final class PolicyTrainer {
 
   /// Adds the gradient of some of the step's stories, whose tree is in `activations`.
   private func accumulate(
-    _ tree: TokenTree, _ paths: [SampledPath], advantages: [Float], into step: inout Step, times: inout PhaseTimes
+    _ tree: TokenTree, _ paths: [SampledPath], advantages: [Float], step number: Int, into step: inout Step,
+    times: inout PhaseTimes
   ) {
     let rows = PolicyLossRows(
       paths: paths, advantages: advantages, sampleCount: recipe.samples, lengthNormalizer: lengthNormalizer,
       klWeightPerNat: penalty.weightPerNat(vocabularySize: policy.vocabularySize))
+    // Every node but those before the last of the prompt has a row, so rows and nodes run side by side.
+    let firstRow = prompt.count - 1
+    precondition(rows.nodes.elementsEqual(firstRow..<tree.count), "rows of nodes \(firstRow)..<\(tree.count)")
     let isForward = penalty.direction == .forward
     var loss = HeadLoss(
       targetStarts: rows.targetStarts, targetTokens: rows.targetTokens, targetWeights: rows.targetWeights,
       forwardKLWeights: isForward ? rows.klWeights : nil, reverseKLWeights: isForward ? nil : rows.klWeights)
-    let referenceHidden = times.measure(\.reference) {
-      reference.forward(tree, activations: referenceActivations)
-      return gatherRows(referenceActivations.hidden, rows: rows.nodes, size: reference.hiddenSize)
-    }
+    let referenceLogits = times.measure(\.reference) { reference.logits(tree, from: firstRow, step: number) }
     times.measure(\.backward) {
-      let hiddenSize = policy.hiddenSize
-      let hidden = gatherRows(activations.hidden, rows: rows.nodes, size: hiddenSize)
-      let rowGradient = FloatBuffer(count: hidden.count, isZeroed: false)
-      withExtendedLifetime((hidden, referenceHidden)) {
-        policy.head.evaluate(
-          &loss, hidden: hidden.pointer,
-          reference: ReferenceRows(hidden: referenceHidden.pointer, head: reference.head),
-          gradients: HeadGradients(hidden: rowGradient.pointer, weight: gradients.pointer + policy.headOffset))
-      }
-      hiddenGradient.pointer.update(repeating: 0, count: tree.count * hiddenSize)
-      for (index, node) in rows.nodes.enumerated() {
-        (hiddenGradient.pointer + node * hiddenSize).update(
-          from: rowGradient.pointer + index * hiddenSize, count: hiddenSize)
-      }
+      let offset = firstRow * policy.hiddenSize
+      hiddenGradient.pointer.update(repeating: 0, count: offset)
+      policy.head.evaluate(
+        &loss, hidden: activations.hidden.pointer + offset, kept: parts.count == 1 ? keptLogits.elements : nil,
+        reference: referenceLogits,
+        gradients: HeadGradients(
+          hidden: hiddenGradient.pointer + offset, weight: gradients.pointer + policy.headOffset))
       policy.backward(tree, activations: activations, hiddenGradient: hiddenGradient, gradients: gradients)
     }
     step.loss += loss.value

@@ -53,6 +53,8 @@ public struct Recipe: Codable, Sendable, Equatable {
   public var checkpointEvery: Int?
   /// Stories computed at once, which bounds memory; nil takes all. The gradient is the same.
   public var microBatch: Int?
+  /// Memory that the whole run may take; nil takes what it needs, up to three quarters of the computer's.
+  public var memory: MemorySize?
   /// What all random numbers are drawn with.
   public var seed: UInt64 = 1
 
@@ -103,6 +105,8 @@ public struct Recipe: Codable, Sendable, Equatable {
     case checkpointEvery = "checkpoint_every"
     /// See ``Recipe/microBatch``.
     case microBatch = "micro_batch"
+    /// See ``Recipe/memory``.
+    case memory
     /// See ``Recipe/seed``.
     case seed
   }
@@ -137,6 +141,7 @@ public struct Recipe: Codable, Sendable, Equatable {
     try decodeChoice(values, .klReduction, &klReduction)
     try readOptional(.checkpointEvery, &checkpointEvery)
     try readOptional(.microBatch, &microBatch)
+    try readOptional(.memory, &memory)
     try read(.seed, &seed)
   }
 

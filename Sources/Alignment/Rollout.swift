@@ -35,14 +35,17 @@ public struct Rollout {
   ///   - random: numbers of this step.
   ///   - activations: memory for ``nodeCapacity(promptLength:stories:maxNewTokens:)`` nodes; afterwards it holds the
   ///     whole tree, ready for a backward pass.
+  ///   - keptLogits: memory in which the logits of the first prefixes stay afterwards, as many as fit; only where the
+  ///     filter changes nothing.
   ///   - report: called after each level with the tokens drawn there, in the order of `indices`, nil for a finished
   ///     story.
   public init(
     _ model: any LanguageModel, prompt: [Int], indices: Range<Int>, maxNewTokens: Int, endOfText: Int?,
     filter: SamplingFilter = SamplingFilter(), random: KeyedRandom, activations: Activations,
-    report: (([Int?]) throws -> Void)? = nil
+    keptLogits: UnsafeMutableBufferPointer<Float>? = nil, report: (([Int?]) throws -> Void)? = nil
   ) rethrows {
     precondition(!prompt.isEmpty, "a story needs a prompt")
+    precondition(keptLogits == nil || filter.isIdentity, "filtered logits are not those of the model")
     tree.appendChain(prompt, sampleCount: indices.count)
     stories = [SampledStory](repeating: SampledStory(), count: indices.count)
     model.forward(tree, activations: activations)
@@ -51,8 +54,10 @@ public struct Rollout {
     var frontierStart = prompt.count - 1
     var frontier = [Array(indices.indices.map { $0 - indices.lowerBound })]
     for position in 0..<maxNewTokens where !frontier.isEmpty {
+      let drawn = (frontierStart - prompt.count + 1) * model.vocabularySize
       let draws = draw(
-        model, frontierStart, frontier, position: position, numbers: numbers, filter: filter, activations: activations)
+        model, frontierStart, frontier, position: position, numbers: numbers, filter: filter, activations: activations,
+        keptLogits: keptLogits.map { .init(rebasing: $0.dropFirst(drawn)) })
       var level = report == nil ? [] : [Int?](repeating: nil, count: indices.count)
       let start = tree.count
       var next: [[Int]] = []
@@ -99,7 +104,7 @@ public struct Rollout {
   /// Draws a token for each story; within a node they come in ascending order of the tokens.
   private func draw(
     _ model: any LanguageModel, _ start: Int, _ frontier: [[Int]], position: Int, numbers: [KeyedRandom],
-    filter: SamplingFilter, activations: Activations
+    filter: SamplingFilter, activations: Activations, keptLogits: UnsafeMutableBufferPointer<Float>?
   ) -> [[Draw]] {
     var draws: [[Draw]] = []
     var uniforms: [[Double]] = []
@@ -114,7 +119,7 @@ public struct Rollout {
       // Each row has its own element.
       nonisolated(unsafe) let draws = draws
       let hidden = Floats(activations.hidden.pointer + start * model.hiddenSize)
-      model.head.forEachRow(hidden, rows: frontier.count) { row, logits in
+      model.head.forEachRow(hidden, rows: frontier.count, keepingIn: keptLogits) { row, logits in
         let normalizer = filter.isIdentity ? nil : logSumExp(logits, count: vocabularySize)
         let original = normalizer.map { _ in Array(UnsafeBufferPointer(start: logits, count: vocabularySize)) }
         if normalizer != nil { filter.apply(to: logits, count: vocabularySize) }

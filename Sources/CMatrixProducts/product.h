@@ -204,44 +204,9 @@ TARGET static void NAME(pack_rows)(const float *a, long a_stride, long depth, lo
   }
 }
 
-/// y = scale * B x, or y += ..., for B [count, depth]: bound by the reading of B, four rows at a time.
-TARGET static void NAME(multiply_vector)(
-    long count, long depth, float scale, const float *x, const float *b, long b_stride, int accumulates, float *y) {
-  for (long j = 0; j < count; j += 4) {
-    int rows = count - j < 4 ? (int)(count - j) : 4;
-    NAME(vector) sums[4][2];
-    float rest[4] = {0, 0, 0, 0};
-#pragma clang loop unroll(full)
-    for (int r = 0; r < 4; r++) sums[r][0] = sums[r][1] = (NAME(vector))(0.0f);
-    const float *p[4];
-    for (int r = 0; r < 4; r++) p[r] = b + (j + (r < rows ? r : 0)) * b_stride;
-    long k = 0;
-    for (; k + 2 * VECTOR <= depth; k += 2 * VECTOR) {
-#pragma clang loop unroll(full)
-      for (int half = 0; half < 2; half++) {
-        NAME(vector) xs = *(const NAME(vector) *)(x + k + half * VECTOR);
-#pragma clang loop unroll(full)
-        for (int r = 0; r < 4; r++) sums[r][half] += xs * *(const NAME(vector) *)(p[r] + k + half * VECTOR);
-      }
-    }
-    for (; k < depth; k++)
-      for (int r = 0; r < 4; r++) rest[r] += x[k] * p[r][k];
-    for (int r = 0; r < rows; r++) {
-      NAME(vector) both = sums[r][0] + sums[r][1];
-      float sum = rest[r];
-      for (int i = 0; i < VECTOR; i++) sum += both[i];
-      y[j + r] = accumulates ? y[j + r] + scale * sum : scale * sum;
-    }
-  }
-}
-
 TARGET static void NAME(multiply)(
     int a_transposed, int b_transposed, long rows, long columns, long depth, float scale, const float *a,
     long a_stride, const float *b, long b_stride, int accumulates, float *c, long c_stride, float *workspace) {
-  if (rows == 1 && !a_transposed && b_transposed) {
-    NAME(multiply_vector)(columns, depth, scale, a, b, b_stride, accumulates, c);
-    return;
-  }
   int swaps = !a_transposed && b_transposed;
   if (swaps) {
     const float *pointer = a;

@@ -137,10 +137,3 @@ extension TreeAttention {
     for lane in i..<i + left { gradients[lane] = weights[lane] * (gradients[lane] - weighted) }
   }
 }
-
-/// Memory for `count` floats while `body` runs; its content is undefined.
-@inline(__always) public func withScratch<Result>(_ count: Int, _ body: (MutableFloats) -> Result) -> Result {
-  let scratch = MutableFloats.allocate(capacity: max(1, count))
-  defer { scratch.deallocate() }
-  return body(scratch)
-}

@@ -1,14 +1,27 @@
-/// Hidden states of a frozen model and its head, to which KL is measured.
-public struct ReferenceRows {
-  /// [rows, hiddenSize] of the reference model.
-  public var hidden: Floats
-  /// The reference model's head; its hidden size may differ, its vocabulary may not.
-  public var head: VocabularyHead
+/// The logits of a frozen model, to which KL is measured.
+public struct ReferenceLogits {
+  /// Size of the reference's vocabulary, which must be the policy's.
+  public var vocabularySize: Int
+  /// Writes the logits of some rows, [rows, vocabularySize].
+  public var write: (Range<Int>, MutableFloats) -> Void
 
-  /// The reference's hidden states, row for row.
+  /// Logits from wherever they come.
+  public init(vocabularySize: Int, write: @escaping (Range<Int>, MutableFloats) -> Void) {
+    self.vocabularySize = vocabularySize
+    self.write = write
+  }
+
+  /// Logits computed from hidden states, row for row.
+  ///
+  /// - Parameters:
+  ///   - hidden: [rows, hiddenSize] of the reference model.
+  ///   - head: the reference model's head; its hidden size may differ, its vocabulary may not.
   public init(hidden: Floats, head: VocabularyHead) {
-    self.hidden = hidden
-    self.head = head
+    self.init(vocabularySize: head.vocabularySize) { rows, logits in
+      linear(
+        hidden + rows.lowerBound * head.hiddenSize, weight: head.weight, into: logits,
+        rows: rows.count, inputSize: head.hiddenSize, outputSize: head.vocabularySize)
+    }
   }
 }
 
@@ -32,32 +45,33 @@ extension VocabularyHead {
   /// - Parameters:
   ///   - loss: its weights are read, its results written.
   ///   - hidden: [loss.rowCount, hiddenSize].
-  ///   - reference: the frozen model's rows, or nil: KLs are then zero and their weights must be.
+  ///   - kept: logits of the first rows, computed before, as ``forEachRow(_:rows:keepingIn:_:)`` left them; overwritten.
+  ///   - reference: the frozen model's logits, or nil: KLs are then zero and their weights must be.
   ///   - gradients: nil to evaluate only.
   /// - Complexity: 2 * rows * vocabularySize * hiddenSize FLOPs for each of: logits, reference, two gradients.
   public func evaluate(
-    _ loss: inout HeadLoss, hidden: Floats, reference: ReferenceRows? = nil, gradients: HeadGradients? = nil
+    _ loss: inout HeadLoss, hidden: Floats, kept: UnsafeMutableBufferPointer<Float>? = nil,
+    reference: ReferenceLogits? = nil, gradients: HeadGradients? = nil
   ) {
     let rows = loss.rowCount
     let chunk = chunkSize(rows: rows)
+    let keptRows = min(rows, (kept?.count ?? 0) / vocabularySize)
     if let reference {
       precondition(
-        reference.head.vocabularySize == vocabularySize,
-        "\(reference.head.vocabularySize) tokens against \(vocabularySize)")
+        reference.vocabularySize == vocabularySize, "\(reference.vocabularySize) tokens against \(vocabularySize)")
     }
-    withScratch((reference == nil ? 1 : 2) * chunk * vocabularySize) { logits in
-      let referenceLogits = reference == nil ? nil : logits + chunk * vocabularySize
-      var start = 0
-      while start < rows {
-        let count = min(chunk, rows - start)
+    withScratch((reference == nil ? 1 : 2) * chunk * vocabularySize) { scratch in
+      let referenceLogits = reference == nil ? nil : scratch + chunk * vocabularySize
+      forEachChunk(rows: rows, keptRows: keptRows) { start, count in
         let chunkHidden = hidden + start * hiddenSize
-        linear(
-          chunkHidden, weight: weight, into: logits, rows: count, inputSize: hiddenSize, outputSize: vocabularySize)
-        if let reference, let referenceLogits {
+        var logits = scratch
+        if start < keptRows, let kept = kept?.baseAddress {
+          logits = kept + start * vocabularySize
+        } else {
           linear(
-            reference.hidden + start * reference.head.hiddenSize, weight: reference.head.weight, into: referenceLogits,
-            rows: count, inputSize: reference.head.hiddenSize, outputSize: vocabularySize)
+            chunkHidden, weight: weight, into: logits, rows: count, inputSize: hiddenSize, outputSize: vocabularySize)
         }
+        if let reference, let referenceLogits { reference.write(start..<start + count, referenceLogits) }
         evaluateRows(start..<start + count, &loss, logits, referenceLogits, writesGradients: gradients != nil)
         if let gradients {
           linearInputGradient(
@@ -67,7 +81,6 @@ extension VocabularyHead {
             chunkHidden, outputGradient: logits, weightGradient: gradients.weight,
             rows: count, inputSize: hiddenSize, outputSize: vocabularySize)
         }
-        start += count
       }
     }
   }

@@ -17,8 +17,11 @@ public struct VocabularyHead {
     self.hiddenSize = hiddenSize
   }
 
-  /// Rows whose logits are held at once: at most 512, and at most 32 MiB of logits.
-  func chunkSize(rows: Int) -> Int { max(1, min(rows, 512, max(8, (8 << 20) / vocabularySize))) }
+  /// Rows whose logits are held at once: about 32 MiB of them, and a multiple of what the products pack at once.
+  public func chunkSize(rows: Int) -> Int {
+    let unit = 192
+    return max(1, min(rows, unit * max(1, min(3, (8 << 20) / vocabularySize / unit))))
+  }
 
   /// Computes the logits of `rows` hidden states chunk by chunk and hands each row to `body`.
   ///
@@ -26,21 +29,36 @@ public struct VocabularyHead {
   ///
   /// - Parameters:
   ///   - hidden: [rows, hiddenSize].
+  ///   - kept: memory in which the logits of the first rows stay afterwards, as many as fit.
   ///   - body: gets the row's index and its logits [vocabularySize], which it may overwrite.
-  public func forEachRow(_ hidden: Floats, rows: Int, _ body: (Int, MutableFloats) -> Void) {
+  public func forEachRow(
+    _ hidden: Floats, rows: Int, keepingIn kept: UnsafeMutableBufferPointer<Float>? = nil,
+    _ body: (Int, MutableFloats) -> Void
+  ) {
     let chunk = chunkSize(rows: rows)
-    withScratch(chunk * vocabularySize) { logits in
-      var start = 0
-      while start < rows {
-        let count = min(chunk, rows - start)
+    let keptRows = min(rows, (kept?.count ?? 0) / vocabularySize)
+    withScratch(keptRows == rows ? 0 : chunk * vocabularySize) { scratch in
+      forEachChunk(rows: rows, keptRows: keptRows) { start, count in
+        var logits = scratch
+        if start < keptRows, let kept = kept?.baseAddress { logits = kept + start * vocabularySize }
         linear(
           hidden + start * hiddenSize, weight: weight, into: logits,
           rows: count, inputSize: hiddenSize, outputSize: vocabularySize)
         parallel(count, minimumChunk: 8_192 / vocabularySize + 1) { part in
           for row in part { body(start + row, logits + row * vocabularySize) }
         }
-        start += count
       }
+    }
+  }
+
+  /// Calls `body` with the first row and the number of rows of each chunk; no chunk crosses row `keptRows`.
+  func forEachChunk(rows: Int, keptRows: Int, _ body: (Int, Int) -> Void) {
+    let chunk = chunkSize(rows: rows)
+    var start = 0
+    while start < rows {
+      let count = min(chunk, (start < keptRows ? keptRows : rows) - start)
+      body(start, count)
+      start += count
     }
   }
 }

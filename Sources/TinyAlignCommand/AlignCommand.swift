@@ -69,6 +69,11 @@ struct Align: ParsableCommand {
   var checkpointEvery: Int?
   @Option(help: .init("Stories computed at once, to bound memory. (default: all)", valueName: "n"))
   var microBatch: Int?
+  @Option(
+    help: .init(
+      "Memory that the run may take, like 2.5GB: less is kept and more computed again. (default: what it needs)",
+      valueName: "size"))
+  var memory: MemorySize?
   @Option(help: .init("What all random numbers are drawn with.", valueName: "n"))
   var seed: UInt64?
   @Option(help: .init("Folder of the run. (default: runs/ with date and time)", valueName: "folder"))
@@ -134,6 +139,7 @@ struct Align: ParsableCommand {
     layers.set(.lengthNormalizer, lengthNormalizer)
     layers.set(.checkpointEvery, checkpointEvery)
     layers.set(.microBatch, microBatch)
+    layers.set(.memory, memory?.description)
     layers.set(.seed, seed)
     return try layers.resolved()
   }

@@ -12,6 +12,11 @@ extension KLReduction: ExpressibleByArgument {}
 extension Recipe.OptimizerName: ExpressibleByArgument {}
 extension LearningRateSchedule.Shape: ExpressibleByArgument {}
 
+extension MemorySize: ExpressibleByArgument {
+  /// Reads an amount of memory, like 2.5GB.
+  public init?(argument: String) { self.init(argument) }
+}
+
 /// Options that every command has.
 struct CommonOptions: ParsableArguments {
   @Flag(help: "Print one JSON object a line on standard output, and nothing else there.")

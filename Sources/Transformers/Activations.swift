@@ -35,4 +35,11 @@ public final class Activations: Sendable {
       persistentSizes.map(buffer) + (keepsForBackward ? backwardSizes.map(buffer) : transient)
     }
   }
+
+  /// Floats that all nodes take together.
+  public var floatCount: Int {
+    let buffers = [hidden] + shared + layers.joined()
+    var seen: Set<ObjectIdentifier> = []
+    return buffers.reduce(0) { seen.insert(ObjectIdentifier($1)).inserted ? $0 + $1.count : $0 }
+  }
 }

@@ -35,7 +35,7 @@ struct NaiveGradient {
       let hiddenGradient = FloatBuffer(count: tree.count * policy.hiddenSize)
       policy.head.evaluate(
         &loss, hidden: activations.hidden.pointer,
-        reference: ReferenceRows(hidden: frozen.hidden.pointer, head: reference.head),
+        reference: ReferenceLogits(hidden: frozen.hidden.pointer, head: reference.head),
         gradients: HeadGradients(hidden: hiddenGradient.pointer, weight: gradients.pointer + policy.headOffset))
       policy.backward(tree, activations: activations, hiddenGradient: hiddenGradient, gradients: gradients)
       self.loss += loss.value

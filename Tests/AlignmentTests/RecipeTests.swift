@@ -93,7 +93,7 @@ struct RecipeTests {
       .maxNewTokens: "9", .algorithm: "reinforce", .optimizer: "sgd", .learningRate: "0.25",
       .learningRateSchedule: "cosine", .warmupSteps: "2", .weightDecay: "0.125", .maxGradientNorm: "1.5",
       .lengthNormalizer: "11", .klCoefficient: "0.75", .klDirection: "reverse", .klReduction: "vocabulary-mean",
-      .checkpointEvery: "4", .microBatch: "5", .seed: "18446744073709551615",
+      .checkpointEvery: "4", .microBatch: "5", .memory: "2.5GB", .seed: "18446744073709551615",
     ]
     var expected = Recipe()
     expected.model = "m"
@@ -117,6 +117,7 @@ struct RecipeTests {
     expected.klReduction = .vocabularyMean
     expected.checkpointEvery = 4
     expected.microBatch = 5
+    expected.memory = MemorySize("2.5GB")
     expected.seed = .max
     let lines = Recipe.CodingKeys.allCases.map { "\($0.rawValue): \(values[$0] ?? "MISSING")\n" }
     #expect(try recipe(lines.joined()) == expected)

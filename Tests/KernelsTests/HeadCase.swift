@@ -19,7 +19,7 @@ struct HeadCase {
   let head: VocabularyHead
   let referenceHidden: Guarded
   let referenceWeight: Guarded
-  let reference: ReferenceRows?
+  let reference: ReferenceLogits?
   var loss: HeadLoss
   let rowLosses: [Reference.RowLoss]
   let plainHead: Reference.Head
@@ -48,7 +48,7 @@ struct HeadCase {
     if case .free = held { isHeld = false }
     let referenceHead = VocabularyHead(
       weight: referenceWeight.readOnly, vocabularySize: vocabulary, hiddenSize: otherSize)
-    reference = isHeld ? ReferenceRows(hidden: referenceHidden.readOnly, head: referenceHead) : nil
+    reference = isHeld ? ReferenceLogits(hidden: referenceHidden.readOnly, head: referenceHead) : nil
     plainHead = Reference.Head(hidden: hidden.values.doubles, weight: weight.values.doubles, hiddenSize: size)
     plainReference =
       isHeld

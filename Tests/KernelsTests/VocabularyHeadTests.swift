@@ -131,7 +131,7 @@ extension KernelTests {
         let weightGradient = Guarded([Float](repeating: 0, count: item.weight.count))
         item.head.evaluate(
           &loss, hidden: item.hidden.readOnly,
-          reference: ReferenceRows(hidden: item.hidden.readOnly, head: item.head),
+          reference: ReferenceLogits(hidden: item.hidden.readOnly, head: item.head),
           gradients: HeadGradients(hidden: hiddenGradient.pointer, weight: weightGradient.pointer))
         #expect(loss.forwardKLs == [Float](repeating: 0, count: 9) && loss.reverseKLs == loss.forwardKLs)
         #expect(hiddenGradient.values.allSatisfy { abs($0) < 1e-7 })

@@ -74,7 +74,7 @@ struct TablePolicy {
       reverseKLWeights: direction == .reverse ? rows.klWeights : nil)
     withExtendedLifetime((identity, mine, frozen, rowGradients, weightGradient)) {
       head.evaluate(
-        &loss, hidden: mine.pointer, reference: ReferenceRows(hidden: frozen.pointer, head: head),
+        &loss, hidden: mine.pointer, reference: ReferenceLogits(hidden: frozen.pointer, head: head),
         gradients: HeadGradients(hidden: rowGradients.pointer, weight: weightGradient.pointer))
     }
     var result = [Double](repeating: 0, count: Self.prefixes * size)

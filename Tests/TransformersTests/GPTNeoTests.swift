@@ -77,7 +77,7 @@ import Transformers
       targetStarts: [Int](repeating: 0, count: tree.count + 1), targetTokens: [], targetWeights: [])
     model.head.evaluate(
       &loss, hidden: activations.hidden.pointer,
-      reference: ReferenceRows(hidden: referenceActivations.hidden.pointer, head: reference.head))
+      reference: ReferenceLogits(hidden: referenceActivations.hidden.pointer, head: reference.head))
     let ours = model.logProbabilities(sequence).map(Double.init)
     let theirs = reference.logProbabilities(sequence).map(Double.init)
     for row in 0..<tree.count {

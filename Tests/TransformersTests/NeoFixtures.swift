@@ -157,7 +157,7 @@ func neoGradients(
     reference.forward(tree, activations: referenceActivations)
     model.head.evaluate(
       &loss, hidden: activations.hidden.pointer,
-      reference: ReferenceRows(hidden: referenceActivations.hidden.pointer, head: reference.head),
+      reference: ReferenceLogits(hidden: referenceActivations.hidden.pointer, head: reference.head),
       gradients: headGradients)
   } else {
     model.head.evaluate(&loss, hidden: activations.hidden.pointer, gradients: headGradients)

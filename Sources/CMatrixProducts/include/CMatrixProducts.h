@@ -19,8 +19,7 @@ enum tinyalign_instructions tinyalign_best_instructions(void);
 /// `instructions` must be a set that the processor has.
 ///
 /// Each element of C is the sum of its products in ascending order of depth, in blocks of a fixed length: it has the same bits
-/// wherever it stands in C, however C is cut into parts, and whatever its neighbours are. The exception is a single row times a
-/// transposed matrix, the product of token-by-token generation, which sums in lanes.
+/// wherever it stands in C, however C is cut into parts, and whatever its neighbours are.
 void tinyalign_multiply(
     enum tinyalign_instructions instructions, int a_transposed, int b_transposed, long rows, long columns, long depth,
     float scale, const float *a, long a_stride, const float *b, long b_stride, int accumulates, float *c, long c_stride);

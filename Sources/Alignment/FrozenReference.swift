@@ -1,0 +1,140 @@
+import Kernels
+import Transformers
+
+/// The frozen model that KL is measured to, and what it said of prefixes in earlier steps.
+///
+/// It never changes, so its logits of a prefix stay true. They are kept from the second time that a prefix is met, since most
+/// prefixes are met once only, for as many prefixes as there is room; the one that was not met for longest makes place.
+final class FrozenReference {
+  /// A prefix by its tokens.
+  private typealias Prefix = [Int32]
+
+  private struct Entry {
+    var slot: Int
+    var lastStep: Int
+  }
+
+  let model: any LanguageModel
+  private let activations: Activations
+  /// [capacity, vocabularySize]; what is never written takes no memory.
+  private let logits: FloatBuffer
+  private let capacity: Int
+  private var entries: [Prefix: Entry] = [:]
+  private var freeSlots: [Int]
+  /// Hashes of prefixes that were met once.
+  private var met: Set<Int> = []
+  private static let metLimit = 1 << 20
+
+  /// The prefixes that this step has asked for, row by row.
+  private enum Row {
+    /// In this slot of ``logits``.
+    case cached(slot: Int)
+    /// At this row of ``hidden``, to be kept in a slot where there is one.
+    case computed(hiddenRow: Int, slot: Int?)
+  }
+
+  private var rows: [Row] = []
+  private var hidden = FloatBuffer(count: 0)
+
+  /// A reference whose trees have at most `nodeCapacity` nodes, and which keeps the logits of at most `cacheRows` prefixes.
+  init(_ model: any LanguageModel, nodeCapacity: Int, cacheRows: Int) {
+    self.model = model
+    activations = model.makeActivations(capacity: nodeCapacity, keepsForBackward: false)
+    logits = FloatBuffer(count: cacheRows * model.vocabularySize, isZeroed: false)
+    capacity = cacheRows
+    freeSlots = Array((0..<cacheRows).reversed())
+  }
+
+  /// How many prefixes' logits are known.
+  var knownCount: Int { entries.count }
+
+  /// The reference's logits at the nodes from `firstRow` on, good until the next call.
+  ///
+  /// Only nodes that are not known, and what they descend from, are computed.
+  func logits(_ tree: TokenTree, from firstRow: Int, step: Int) -> ReferenceLogits {
+    rows = []
+    rows.reserveCapacity(tree.count - firstRow)
+    var isNeeded = [Bool](repeating: false, count: tree.count)
+    var missing: [(node: Int, prefix: Prefix)] = []
+    for node in firstRow..<tree.count {
+      let prefix = tree.path(to: node).map { tree.tokens[$0] }
+      if let entry = entries[prefix] {
+        entries[prefix]?.lastStep = step
+        rows.append(.cached(slot: entry.slot))
+      } else {
+        rows.append(.computed(hiddenRow: missing.count, slot: nil))
+        missing.append((node, prefix))
+        var ancestor = node
+        while ancestor >= 0, !isNeeded[ancestor] {
+          isNeeded[ancestor] = true
+          ancestor = Int(tree.parents[ancestor])
+        }
+      }
+    }
+    compute(tree, isNeeded, missing.map(\.node))
+    reserveSlots(for: missing, firstRow: firstRow, step: step)
+    return ReferenceLogits(vocabularySize: model.vocabularySize) { [unowned self] rows, logits in
+      write(rows, into: logits)
+    }
+  }
+
+  /// The hidden states of `nodes`, which need the nodes that are marked.
+  private func compute(_ tree: TokenTree, _ isNeeded: [Bool], _ nodes: [Int]) {
+    guard !nodes.isEmpty else { return }
+    var subtree = TokenTree()
+    var places = [Int](repeating: -1, count: tree.count)
+    for node in 0..<tree.count where isNeeded[node] {
+      let parent = Int(tree.parents[node])
+      places[node] = subtree.append(token: Int(tree.tokens[node]), parent: parent < 0 ? nil : places[parent])
+    }
+    model.forward(subtree, activations: activations)
+    let size = model.hiddenSize
+    if hidden.count < nodes.count * size { hidden = FloatBuffer(count: nodes.count * size, isZeroed: false) }
+    for (row, node) in nodes.enumerated() {
+      (hidden.pointer + row * size).update(from: activations.hidden.pointer + places[node] * size, count: size)
+    }
+  }
+
+  /// Finds slots for prefixes that were met before and are not known yet.
+  private func reserveSlots(for missing: [(node: Int, prefix: Prefix)], firstRow: Int, step: Int) {
+    guard capacity > 0 else { return }
+    if met.count > Self.metLimit { met = [] }
+    // Those not met in this step, the longest unused last.
+    var leaving: [Prefix]?
+    for (index, (node, prefix)) in missing.enumerated() {
+      guard !met.insert(prefix.hashValue).inserted else { continue }
+      if freeSlots.isEmpty {
+        var candidates =
+          leaving ?? entries.filter { $0.value.lastStep < step }.sorted { $0.value.lastStep > $1.value.lastStep }.map(\.key)
+        if let last = candidates.popLast(), let entry = entries.removeValue(forKey: last) { freeSlots.append(entry.slot) }
+        leaving = candidates
+      }
+      guard let slot = freeSlots.popLast() else { return }
+      entries[prefix] = Entry(slot: slot, lastStep: step)
+      rows[node - firstRow] = .computed(hiddenRow: index, slot: slot)
+    }
+  }
+
+  private func write(_ range: Range<Int>, into target: MutableFloats) {
+    let vocabularySize = model.vocabularySize
+    var missing: [(row: Int, hiddenRow: Int, slot: Int?)] = []
+    for (index, row) in rows[range].enumerated() {
+      if case .computed(let hiddenRow, let slot) = row { missing.append((index, hiddenRow, slot)) }
+    }
+    if let first = missing.first {
+      // The missing rows' hidden states follow each other: one product, then each row to its place, the last first.
+      linear(
+        hidden.pointer + first.hiddenRow * model.hiddenSize, weight: model.head.weight, into: target,
+        rows: missing.count, inputSize: model.hiddenSize, outputSize: vocabularySize)
+      for (place, (row, _, slot)) in missing.enumerated().reversed() {
+        let computed = target + place * vocabularySize
+        if let slot { (logits.pointer + slot * vocabularySize).update(from: computed, count: vocabularySize) }
+        if row != place { (target + row * vocabularySize).update(from: computed, count: vocabularySize) }
+      }
+    }
+    for (index, row) in rows[range].enumerated() {
+      guard case .cached(let slot) = row else { continue }
+      (target + index * vocabularySize).update(from: logits.pointer + slot * vocabularySize, count: vocabularySize)
+    }
+  }
+}

@@ -1,0 +1,69 @@
+import Foundation
+import Kernels
+import Transformers
+
+/// How a training run uses memory: how many stories are computed at once, and what is kept rather than computed again.
+///
+/// Whatever the plan, the gradient is the same within rounding.
+struct MemoryPlan: Equatable {
+  /// Stories whose activations are held at once.
+  var partSize: Int
+  /// Prefixes whose logits stay from the roll-out to the update.
+  var keptLogitRows: Int
+  /// Prefixes whose logits under the frozen model stay from step to step.
+  var referenceCacheRows: Int
+
+  /// What the plan has to fit.
+  struct Needs {
+    /// Bytes that the process takes already, models included.
+    var taken: Int
+    /// Bytes of gradients, optimiser and working memory.
+    var fixed: Int
+    /// Bytes of activations of the prompt.
+    var prompt: Int
+    /// Bytes of activations of one story.
+    var story: Int
+    /// Prefixes of one story that logits are computed for.
+    var rowsPerStory: Int
+    /// Bytes of one prefix's logits.
+    var row: Int
+  }
+
+  /// Caches take no more than this, each, unless a budget is given.
+  static let defaultCacheBytes = 192 << 20
+
+  /// The plan for a step of `stories`, within `budget` bytes of the whole process or, where there is none, within three quarters
+  /// of the computer's memory.
+  ///
+  /// - Parameter partSize: stories computed at once where the user has said so.
+  /// - Throws: ``AlignmentError/setting(name:reason:)`` where not even a single story fits.
+  init(_ needs: Needs, stories: Int, partSize: Int?, budget: MemorySize?) throws {
+    let total = budget?.bytes ?? Int(Double(ProcessInfo.processInfo.physicalMemory) * 0.75)
+    let left = total - needs.taken - needs.fixed - needs.prompt
+    let fitting = left / max(1, needs.story)
+    if let budget, fitting < 1 {
+      let least = needs.taken + needs.fixed + needs.prompt + needs.story
+      throw AlignmentError.setting(
+        name: "--memory", reason: "is \(budget), too little for this model: a single story at a time needs \(least >> 20) MiB")
+    }
+    self.partSize = min(partSize ?? stories, stories, max(1, fitting))
+    let free = max(0, left - self.partSize * needs.story)
+    let cacheLimit = budget == nil ? Self.defaultCacheBytes : free
+    // Where stories are computed in parts, the logits of one part are overwritten by the next.
+    let rows = self.partSize == stories ? stories * needs.rowsPerStory : 0
+    keptLogitRows = min(rows, min(free / 2, cacheLimit) / needs.row)
+    referenceCacheRows = min(free - keptLogitRows * needs.row, cacheLimit) / needs.row
+  }
+}
+
+/// The most memory that this process has had so far, in bytes.
+func peakMemory() -> Int {
+  var usage = rusage()
+  #if canImport(Darwin)
+    getrusage(RUSAGE_SELF, &usage)
+    return usage.ru_maxrss
+  #else
+    getrusage(__rusage_who_t(RUSAGE_SELF.rawValue), &usage)
+    return usage.ru_maxrss << 10
+  #endif
+}
