@@ -85,10 +85,11 @@ TARGET __attribute__((always_inline)) static inline void NAME(store_through_memo
 
 /// One tile of C: `rows` rows of A against `vectors` vectors of a packed panel of B.
 ///
-/// A's element (r, k) is at a[r * a_stride + k], or at a[k * ROWS + r] where A `is_packed`.
+/// A's element (r, k) is at a[r * a_stride + k], or at a[k * ROWS + r] where A `is_packed`. `next` is the tile of A to fetch
+/// meanwhile, which lies like `a`.
 TARGET __attribute__((always_inline)) static inline void NAME(tile)(
-    const int rows, const int vectors, const int is_packed, long depth, const float *a, long a_stride, const float *b,
-    NAME(place) place) {
+    const int rows, const int vectors, const int is_packed, long depth, const float *a, const float *next, long a_stride,
+    const float *b, NAME(place) place) {
   NAME(vector) sums[ROWS][VECTORS];
 #pragma clang loop unroll(full)
   for (int r = 0; r < rows; r++)
@@ -99,6 +100,8 @@ TARGET __attribute__((always_inline)) static inline void NAME(tile)(
   for (int i = 0; i < 5; i++) p[i] = a + 3 * i * a_stride;
   for (long k = 0; k < depth; k++) {
     NAME(vector) columns[VECTORS];
+    // A cache line of each row in turn.
+    if (!is_packed) __builtin_prefetch(next + (k & 15) * a_stride + (k & ~15L), 0, 2);
 #pragma clang loop unroll(full)
     for (int v = 0; v < vectors; v++) columns[v] = *(const NAME(vector) *)(b + v * VECTOR);
 #pragma clang loop unroll(full)
@@ -131,11 +134,11 @@ TARGET __attribute__((always_inline)) static inline void NAME(tile)(
 }
 
 // A function for each number of rows, so that each has registers of its own; [0] for the last, narrow panel.
-typedef void (*NAME(tile_function))(long, const float *, long, const float *, NAME(place));
+typedef void (*NAME(tile_function))(long, const float *, const float *, long, const float *, NAME(place));
 #define TILE(kind, rows, vectors, is_packed)                                                                       \
   TARGET __attribute__((noinline)) static void NAME(kind##rows)(                                                   \
-      long depth, const float *a, long a_stride, const float *b, NAME(place) place) {                              \
-    NAME(tile)(rows, vectors, is_packed, depth, a, a_stride, b, place);                                            \
+      long depth, const float *a, const float *next, long a_stride, const float *b, NAME(place) place) {           \
+    NAME(tile)(rows, vectors, is_packed, depth, a, next, a_stride, b, place);                                      \
   }
 #define CASE(rows) TILE(narrow, rows, 1, 0) TILE(wide, rows, VECTORS, 0)
 #define CASE_PACKED(rows) TILE(narrow_packed, rows, 1, 1) TILE(wide_packed, rows, VECTORS, 1)
@@ -204,9 +207,49 @@ TARGET static void NAME(pack_rows)(const float *a, long a_stride, long depth, lo
   }
 }
 
+/// One row times B^T, B [count, depth], which is bound by the reading of B: VECTOR rows of it at a time, transposed in registers so that
+/// each sum is in the same order as in a tile.
+TARGET static void NAME(multiply_vector)(
+    long count, long depth, float scale, const float *x, const float *b, long b_stride, int accumulates, float *y) {
+  for (long j = 0; j < count; j += VECTOR) {
+    const long rows = count - j < VECTOR ? count - j : VECTOR;
+    const float *block = b + j * b_stride;
+    for (long k0 = 0; k0 < depth; k0 += BLOCK_DEPTH) {
+      const long end = depth - k0 < BLOCK_DEPTH ? depth : k0 + BLOCK_DEPTH;
+      NAME(vector) sums = (NAME(vector))(0.0f);
+      long k = k0;
+      if (rows == VECTOR) {
+        for (; k + VECTOR <= end; k += VECTOR) {
+          NAME(vector) square[VECTOR];
+#pragma clang loop unroll(full)
+          for (int r = 0; r < VECTOR; r++) {
+            const float *source = block + r * b_stride + k;
+            __builtin_prefetch(source + VECTOR * b_stride, 0, 2);
+            square[r] = *(const NAME(vector) *)source;
+          }
+          NAME(transpose)(square);
+#pragma clang loop unroll(full)
+          for (int r = 0; r < VECTOR; r++) sums += (NAME(vector))(x[k + r]) * square[r];
+        }
+      }
+      for (; k < end; k++) {
+        NAME(vector) column = (NAME(vector))(0.0f);
+        for (long r = 0; r < rows; r++) column[r] = block[r * b_stride + k];
+        sums += (NAME(vector))(x[k]) * column;
+      }
+      sums *= scale;
+      for (long r = 0; r < rows; r++) y[j + r] = accumulates || k0 > 0 ? y[j + r] + sums[r] : sums[r];
+    }
+  }
+}
+
 TARGET static void NAME(multiply)(
     int a_transposed, int b_transposed, long rows, long columns, long depth, float scale, const float *a,
     long a_stride, const float *b, long b_stride, int accumulates, float *c, long c_stride, float *workspace) {
+  if (rows == 1 && !a_transposed && b_transposed) {
+    NAME(multiply_vector)(columns, depth, scale, a, b, b_stride, accumulates, c);
+    return;
+  }
   int swaps = !a_transposed && b_transposed;
   if (swaps) {
     const float *pointer = a;
@@ -240,7 +283,10 @@ TARGET static void NAME(multiply)(
                 .accumulates = accumulates || k0 > 0,
                 .scale = scale,
             };
-            NAME(tiles)[a_transposed][place.columns > VECTOR][count - 1](block, tile, a_stride, panels + j * block, place);
+            // The last panel brings the next tile of A into the cache. Rows a multiple of 4 KiB apart would evict each other.
+            int fetches = j + COLUMNS >= panel_columns && a_stride % 1024 != 0;
+            NAME(tiles)[a_transposed][place.columns > VECTOR][count - 1](
+                block, tile, fetches ? tile + ROWS * a_stride : tile, a_stride, panels + j * block, place);
           }
         }
       }
