@@ -36,10 +36,14 @@ final class FrozenReference {
   private var rows: [Row] = []
   private var hidden = FloatBuffer(count: 0)
 
-  /// A reference whose trees have at most `nodeCapacity` nodes, and which keeps the logits of at most `cacheRows` prefixes.
-  init(_ model: any LanguageModel, nodeCapacity: Int, cacheRows: Int) {
+  /// Nodes that are computed together.
+  static let partSize = 1_024
+
+  /// A reference whose stories have at most `depth` tokens, prompt included, and which keeps the logits of at most
+  /// `cacheRows` prefixes.
+  init(_ model: any LanguageModel, depth: Int, cacheRows: Int) {
     self.model = model
-    activations = model.makeActivations(capacity: nodeCapacity, keepsForBackward: false)
+    activations = model.makeActivations(capacity: max(Self.partSize, 2 * depth), keepsForBackward: false)
     logits = FloatBuffer(count: cacheRows * model.vocabularySize, isZeroed: false)
     capacity = cacheRows
     freeSlots = Array((0..<cacheRows).reversed())
@@ -71,28 +75,54 @@ final class FrozenReference {
         }
       }
     }
-    compute(tree, isNeeded, missing.map(\.node))
+    var hiddenRows = [Int](repeating: -1, count: tree.count)
+    for (row, (node, _)) in missing.enumerated() { hiddenRows[node] = row }
+    compute(tree, isNeeded, hiddenRows)
     reserveSlots(for: missing, firstRow: firstRow, step: step)
     return ReferenceLogits(vocabularySize: model.vocabularySize) { [unowned self] rows, logits in
       write(rows, into: logits)
     }
   }
 
-  /// The hidden states of `nodes`, which need the nodes that are marked.
-  private func compute(_ tree: TokenTree, _ isNeeded: [Bool], _ nodes: [Int]) {
-    guard !nodes.isEmpty else { return }
-    var subtree = TokenTree()
-    var places = [Int](repeating: -1, count: tree.count)
-    for node in 0..<tree.count where isNeeded[node] {
-      let parent = Int(tree.parents[node])
-      places[node] = subtree.append(token: Int(tree.tokens[node]), parent: parent < 0 ? nil : places[parent])
-    }
-    model.forward(subtree, activations: activations)
+  /// Computes the hidden states of the missing nodes, which need the nodes that are marked.
+  ///
+  /// It goes depth first, so that a part of the tree is finished before the next is begun: memory is needed for one part at a time,
+  /// and only the way from the root to where a part begins is computed again.
+  private func compute(_ tree: TokenTree, _ isNeeded: [Bool], _ hiddenRows: [Int]) {
+    let count = hiddenRows.reduce(0) { $1 >= 0 ? $0 + 1 : $0 }
     let size = model.hiddenSize
-    if hidden.count < nodes.count * size { hidden = FloatBuffer(count: nodes.count * size, isZeroed: false) }
-    for (row, node) in nodes.enumerated() {
-      (hidden.pointer + row * size).update(from: activations.hidden.pointer + places[node] * size, count: size)
+    if hidden.count < count * size { hidden = FloatBuffer(count: count * size, isZeroed: false) }
+    var children = [[Int]](repeating: [], count: tree.count)
+    var stack: [Int] = []
+    for node in (0..<tree.count).reversed() where isNeeded[node] {
+      if tree.parents[node] < 0 { stack.append(node) } else { children[Int(tree.parents[node])].append(node) }
     }
+    var part = TokenTree()
+    var members: [(node: Int, place: Int)] = []
+    var places = [Int](repeating: -1, count: tree.count)
+    func finish() {
+      model.forward(part, activations: activations)
+      for (node, place) in members where hiddenRows[node] >= 0 {
+        (hidden.pointer + hiddenRows[node] * size).update(from: activations.hidden.pointer + place * size, count: size)
+      }
+      for (node, _) in members { places[node] = -1 }
+      part = TokenTree()
+      members = []
+    }
+    func append(_ node: Int) {
+      let parent = Int(tree.parents[node])
+      places[node] = part.append(token: Int(tree.tokens[node]), parent: parent < 0 ? nil : places[parent])
+      members.append((node, places[node]))
+    }
+    while let node = stack.popLast() {
+      if part.count == activations.capacity {
+        finish()
+        tree.path(to: node).dropLast().forEach(append)
+      }
+      append(node)
+      stack += children[node]
+    }
+    if part.count > 0 { finish() }
   }
 
   /// Finds slots for prefixes that were met before and are not known yet.
@@ -105,8 +135,11 @@ final class FrozenReference {
       guard !met.insert(prefix.hashValue).inserted else { continue }
       if freeSlots.isEmpty {
         var candidates =
-          leaving ?? entries.filter { $0.value.lastStep < step }.sorted { $0.value.lastStep > $1.value.lastStep }.map(\.key)
-        if let last = candidates.popLast(), let entry = entries.removeValue(forKey: last) { freeSlots.append(entry.slot) }
+          leaving
+          ?? entries.filter { $0.value.lastStep < step }.sorted { $0.value.lastStep > $1.value.lastStep }.map(\.key)
+        if let last = candidates.popLast(), let entry = entries.removeValue(forKey: last) {
+          freeSlots.append(entry.slot)
+        }
         leaving = candidates
       }
       guard let slot = freeSlots.popLast() else { return }

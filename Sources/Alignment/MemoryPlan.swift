@@ -30,7 +30,7 @@ struct MemoryPlan: Equatable {
   }
 
   /// Caches take no more than this, each, unless a budget is given.
-  static let defaultCacheBytes = 192 << 20
+  static let defaultCacheBytes = 256 << 20
 
   /// The plan for a step of `stories`, within `budget` bytes of the whole process or, where there is none, within three quarters
   /// of the computer's memory.
@@ -44,7 +44,8 @@ struct MemoryPlan: Equatable {
     if let budget, fitting < 1 {
       let least = needs.taken + needs.fixed + needs.prompt + needs.story
       throw AlignmentError.setting(
-        name: "--memory", reason: "is \(budget), too little for this model: a single story at a time needs \(least >> 20) MiB")
+        name: "--memory",
+        reason: "is \(budget), too little for this model: a single story at a time needs \(least >> 20) MiB")
     }
     self.partSize = min(partSize ?? stories, stories, max(1, fitting))
     let free = max(0, left - self.partSize * needs.story)

@@ -101,24 +101,28 @@ public final class PolicyTrainer {
     activations = policy.makeActivations(capacity: capacity, keepsForBackward: true)
     hiddenGradient = FloatBuffer(count: capacity * policy.hiddenSize, isZeroed: false)
     keptLogits = FloatBuffer(count: plan.keptLogitRows * policy.vocabularySize, isZeroed: false)
-    self.reference = FrozenReference(reference, nodeCapacity: capacity, cacheRows: plan.referenceCacheRows)
+    self.reference = FrozenReference(
+      reference, depth: prompt.count + recipe.maxNewTokens, cacheRows: plan.referenceCacheRows)
   }
 
   private static func memoryPlan(
     _ recipe: Recipe, policy: any LanguageModel, reference: any LanguageModel, promptLength: Int
   ) throws -> MemoryPlan {
     let floatSize = MemoryLayout<Float>.stride
-    // Beside the activations: the hidden gradient, and the backward pass's working rows.
+    // Beside the activations: the hidden gradient, the backward pass's working rows, the reference's hidden states.
     let node =
       floatSize
-      * (policy.makeActivations(capacity: 1, keepsForBackward: true).floatCount
-        + reference.makeActivations(capacity: 1, keepsForBackward: false).floatCount + 7 * policy.hiddenSize)
+      * (policy.makeActivations(capacity: 1, keepsForBackward: true).floatCount + 6 * policy.hiddenSize
+        + reference.hiddenSize)
+    let referencePart =
+      max(FrozenReference.partSize, 2 * (promptLength + recipe.maxNewTokens)) * floatSize
+      * reference.makeActivations(capacity: 1, keepsForBackward: false).floatCount
     let row = policy.vocabularySize * floatSize
     return try MemoryPlan(
       MemoryPlan.Needs(
         taken: peakMemory(),
         fixed: policy.parameterCount * floatSize * (recipe.optimizer == .sgd ? 1 : 3)
-          + 2 * policy.head.chunkSize(rows: .max) * row,
+          + 2 * policy.head.chunkSize(rows: .max) * row + referencePart,
         prompt: promptLength * node, story: max(1, recipe.maxNewTokens - 1) * node,
         rowsPerStory: recipe.maxNewTokens, row: row),
       stories: recipe.samples, partSize: recipe.microBatch, budget: recipe.memory)

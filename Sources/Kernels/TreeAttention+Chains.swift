@@ -4,26 +4,26 @@ extension TreeAttention {
   /// Queries in one product; small enough that little above the diagonal is computed in vain.
   private static let blockSize = 64
 
-  /// One head's keys or values (at `column` of each node's row) of a chain and its ancestors, one after the other:
-  /// in place where they lie so, else copied to `scratch`.
+  /// One head's part (at `column`) of some nodes' rows, one after the other: in place where they lie so, else copied to `scratch`.
   private func gathered(
-    _ nodes: Range<Int>, _ ancestors: [Int], _ rows: Floats, column: Int, scratch: MutableFloats
+    _ nodes: ArraySlice<Int>, _ rows: Floats, column: Int, rowStride: Int, scratch: MutableFloats
   ) -> (pointer: Floats, stride: Int) {
-    let start = nodes.lowerBound - ancestors.count
-    if ancestors.enumerated().allSatisfy({ $1 == start + $0 }) { return (rows + start * stride + column, stride) }
-    for (index, node) in (ancestors + nodes).enumerated() {
-      (scratch + index * headDimension).update(from: rows + node * stride + column, count: headDimension)
+    guard let first = nodes.first, let last = nodes.last else { return (Floats(scratch), headDimension) }
+    // Nodes ascend, so as many numbers as lie between the ends can only be all of them.
+    if last - first + 1 == nodes.count { return (rows + first * rowStride + column, rowStride) }
+    for (index, node) in nodes.enumerated() {
+      (scratch + index * headDimension).update(from: rows + node * rowStride + column, count: headDimension)
     }
     return (Floats(scratch), headDimension)
   }
 
   /// Softmax weights of a block of queries: rows of `keyCount` numbers, zero where a query does not look.
   private func weigh(
-    block: Range<Int>, keys: Range<Int>, ancestorCount: Int, query: Floats, key: (pointer: Floats, stride: Int),
-    into weights: MutableFloats
+    block: Range<Int>, keys: Range<Int>, ancestorCount: Int, query: (pointer: Floats, stride: Int),
+    key: (pointer: Floats, stride: Int), into weights: MutableFloats
   ) {
     matrixMultiply(
-      Matrix(query + block.lowerBound * stride, stride: stride),
+      Matrix(query.pointer + block.lowerBound * query.stride, stride: query.stride),
       Matrix(key.pointer + keys.lowerBound * key.stride, stride: key.stride, transposed: true),
       into: weights, resultStride: keys.count, rows: block.count, columns: keys.count, depth: headDimension,
       scale: scale)
@@ -50,59 +50,68 @@ extension TreeAttention {
     }
   }
 
-  func forwardChain(
-    _ nodes: Range<Int>, _ ancestors: [Int], _ head: Int, _ queryKeyValue: Floats, _ output: MutableFloats
-  ) {
+  func forwardChain(_ chain: TreeChain, _ head: Int, _ queryKeyValue: Floats, _ output: MutableFloats) {
     let column = head * headDimension
-    let length = ancestors.count + nodes.count
-    let query = queryKeyValue + nodes.lowerBound * stride + column
+    let nodes = chain.nodes
+    let length = chain.path.count
     let gatherSize = length * headDimension
-    withScratch(2 * gatherSize + Self.blockSize * length) { scratch in
-      let key = gathered(nodes, ancestors, queryKeyValue, column: hiddenSize + column, scratch: scratch)
+    withScratch(4 * gatherSize + Self.blockSize * length) { scratch in
+      let query = gathered(nodes, queryKeyValue, column: column, rowStride: stride, scratch: scratch)
+      let key = gathered(
+        chain.path[...], queryKeyValue, column: hiddenSize + column, rowStride: stride, scratch: scratch + gatherSize)
       let value = gathered(
-        nodes, ancestors, queryKeyValue, column: 2 * hiddenSize + column, scratch: scratch + gatherSize)
-      let weights = scratch + 2 * gatherSize
-      forEachBlock(nodes.count, ancestors.count) { block, keys in
-        weigh(block: block, keys: keys, ancestorCount: ancestors.count, query: query, key: key, into: weights)
+        chain.path[...], queryKeyValue, column: 2 * hiddenSize + column, rowStride: stride,
+        scratch: scratch + 2 * gatherSize)
+      let result = scratch + 3 * gatherSize
+      let weights = scratch + 4 * gatherSize
+      forEachBlock(nodes.count, chain.ancestorCount) { block, keys in
+        weigh(block: block, keys: keys, ancestorCount: chain.ancestorCount, query: query, key: key, into: weights)
         matrixMultiply(
           Matrix(weights, stride: keys.count),
           Matrix(value.pointer + keys.lowerBound * value.stride, stride: value.stride),
-          into: output + (nodes.lowerBound + block.lowerBound) * hiddenSize + column, resultStride: hiddenSize,
+          into: result + block.lowerBound * headDimension, resultStride: headDimension,
           rows: block.count, columns: headDimension, depth: keys.count)
+      }
+      for (index, node) in nodes.enumerated() {
+        (output + node * hiddenSize + column).update(from: result + index * headDimension, count: headDimension)
       }
     }
   }
 
   func backwardChain(
-    _ nodes: Range<Int>, _ ancestors: [Int], _ head: Int, _ queryKeyValue: Floats, _ outputGradient: Floats,
-    _ gradient: MutableFloats
+    _ chain: TreeChain, _ head: Int, _ queryKeyValue: Floats, _ outputGradient: Floats, _ gradient: MutableFloats
   ) {
     let column = head * headDimension
-    let length = ancestors.count + nodes.count
-    let query = queryKeyValue + nodes.lowerBound * stride + column
-    let queryGradient = gradient + nodes.lowerBound * stride + column
+    let nodes = chain.nodes
+    let length = chain.path.count
     let gatherSize = length * headDimension
-    withScratch(4 * gatherSize + 2 * Self.blockSize * length) { scratch in
-      let key = gathered(nodes, ancestors, queryKeyValue, column: hiddenSize + column, scratch: scratch)
+    withScratch(7 * gatherSize + 2 * Self.blockSize * length) { scratch in
+      let query = gathered(nodes, queryKeyValue, column: column, rowStride: stride, scratch: scratch)
+      let key = gathered(
+        chain.path[...], queryKeyValue, column: hiddenSize + column, rowStride: stride, scratch: scratch + gatherSize)
       let value = gathered(
-        nodes, ancestors, queryKeyValue, column: 2 * hiddenSize + column, scratch: scratch + gatherSize)
-      let keyGradient = scratch + 2 * gatherSize
-      let valueGradient = scratch + 3 * gatherSize
+        chain.path[...], queryKeyValue, column: 2 * hiddenSize + column, rowStride: stride,
+        scratch: scratch + 2 * gatherSize)
+      let result = gathered(
+        nodes, outputGradient, column: column, rowStride: hiddenSize, scratch: scratch + 3 * gatherSize)
+      let queryGradient = scratch + 4 * gatherSize
+      let keyGradient = scratch + 5 * gatherSize
+      let valueGradient = scratch + 6 * gatherSize
       keyGradient.update(repeating: 0, count: 2 * gatherSize)
-      let weights = scratch + 4 * gatherSize
+      let weights = scratch + 7 * gatherSize
       let scoreGradients = weights + Self.blockSize * length
-      forEachBlock(nodes.count, ancestors.count) { block, keys in
-        weigh(block: block, keys: keys, ancestorCount: ancestors.count, query: query, key: key, into: weights)
-        let resultGradient = outputGradient + (nodes.lowerBound + block.lowerBound) * hiddenSize + column
+      forEachBlock(nodes.count, chain.ancestorCount) { block, keys in
+        weigh(block: block, keys: keys, ancestorCount: chain.ancestorCount, query: query, key: key, into: weights)
+        let resultGradient = Matrix(result.pointer + block.lowerBound * result.stride, stride: result.stride)
         let keyOffset = keys.lowerBound * headDimension
         // Values: weights^T outputGradient.
         matrixMultiply(
-          Matrix(weights, stride: keys.count, transposed: true), Matrix(resultGradient, stride: hiddenSize),
+          Matrix(weights, stride: keys.count, transposed: true), resultGradient,
           into: valueGradient + keyOffset, resultStride: headDimension,
           rows: keys.count, columns: headDimension, depth: block.count, accumulates: true)
         // Weights: outputGradient value^T; then through the softmax.
         matrixMultiply(
-          Matrix(resultGradient, stride: hiddenSize),
+          resultGradient,
           Matrix(value.pointer + keys.lowerBound * value.stride, stride: value.stride, transposed: true),
           into: scoreGradients, resultStride: keys.count, rows: block.count, columns: keys.count, depth: headDimension)
         for row in 0..<block.count {
@@ -111,15 +120,19 @@ extension TreeAttention {
         matrixMultiply(
           Matrix(scoreGradients, stride: keys.count),
           Matrix(key.pointer + keys.lowerBound * key.stride, stride: key.stride),
-          into: queryGradient + block.lowerBound * stride, resultStride: stride,
-          rows: block.count, columns: headDimension, depth: keys.count, scale: scale, accumulates: true)
+          into: queryGradient + block.lowerBound * headDimension, resultStride: headDimension,
+          rows: block.count, columns: headDimension, depth: keys.count, scale: scale)
         matrixMultiply(
           Matrix(scoreGradients, stride: keys.count, transposed: true),
-          Matrix(query + block.lowerBound * stride, stride: stride),
+          Matrix(query.pointer + block.lowerBound * query.stride, stride: query.stride),
           into: keyGradient + keyOffset, resultStride: headDimension,
           rows: keys.count, columns: headDimension, depth: block.count, scale: scale, accumulates: true)
       }
-      for (index, node) in (ancestors + nodes).enumerated() {
+      for (index, node) in nodes.enumerated() {
+        addScaled(
+          queryGradient + index * headDimension, scale: 1, to: gradient + node * stride + column, count: headDimension)
+      }
+      for (index, node) in chain.path.enumerated() {
         let target = gradient + node * stride + column
         addScaled(keyGradient + index * headDimension, scale: 1, to: target + hiddenSize, count: headDimension)
         addScaled(valueGradient + index * headDimension, scale: 1, to: target + 2 * hiddenSize, count: headDimension)

@@ -39,8 +39,8 @@ public struct TreeAttention: Sendable {
         switch run {
         case .scattered(let nodes):
           forwardNodes(nodes, queryKeyValue, parents, heads, output)
-        case .chain(let nodes, let ancestors):
-          for head in heads { forwardChain(nodes, ancestors, head, queryKeyValue, output) }
+        case .chain(let chain):
+          for head in heads { forwardChain(chain, head, queryKeyValue, output) }
         }
       }
     }
@@ -62,51 +62,67 @@ public struct TreeAttention: Sendable {
         switch run {
         case .scattered(let nodes):
           backwardNodes(nodes, queryKeyValue, parents, heads, outputGradient, queryKeyValueGradient)
-        case .chain(let nodes, let ancestors):
-          for head in heads {
-            backwardChain(nodes, ancestors, head, queryKeyValue, outputGradient, queryKeyValueGradient)
-          }
+        case .chain(let chain):
+          for head in heads { backwardChain(chain, head, queryKeyValue, outputGradient, queryKeyValueGradient) }
         }
       }
     }
   }
 }
 
+/// Nodes each of which is the only child of the one before, with the ancestors that they see, the oldest first.
+struct TreeChain {
+  /// Ancestors, then the nodes.
+  var path: [Int]
+  /// How many of ``path`` are ancestors.
+  var ancestorCount: Int
+
+  /// Nodes whose attention is computed.
+  var nodes: ArraySlice<Int> { path[ancestorCount...] }
+}
+
 /// Nodes that attention handles alike.
 enum TreeRun {
-  /// A long stretch in which each node is the parent of the next: a sequence, or the unbranched part of one.
-  /// With it the ancestors of its first node that the run can see, oldest first.
-  case chain(nodes: Range<Int>, ancestors: [Int])
-  /// Nodes in any arrangement, handled one by one.
-  case scattered(nodes: Range<Int>)
+  /// A sequence, or a long unbranched part of a tree, wherever its nodes lie.
+  case chain(TreeChain)
+  /// Nodes in any arrangement, in ascending order, handled one by one.
+  case scattered([Int])
 
   /// Below this length matrix products do not pay.
   private static let shortestChain = 12
 
+  /// Takes a range of nodes apart: long chains first, then the rest.
   static func runs(parents: UnsafePointer<Int32>, nodes: Range<Int>, window: Int) -> [TreeRun] {
+    guard nodes.count >= shortestChain else { return [.scattered(Array(nodes))] }
+    let first = nodes.lowerBound
+    var childCounts = [Int32](repeating: 0, count: nodes.count)
+    var onlyChild = [Int32](repeating: -1, count: nodes.count)
+    for node in nodes where Int(parents[node]) >= first {
+      let parent = Int(parents[node]) - first
+      childCounts[parent] += 1
+      onlyChild[parent] = Int32(node)
+    }
     var runs: [TreeRun] = []
-    var scatteredStart = nodes.lowerBound
-    var start = nodes.lowerBound
-    func closeScattered(at end: Int) {
-      if scatteredStart < end { runs.append(.scattered(nodes: scatteredStart..<end)) }
-    }
-    while start < nodes.upperBound {
-      var end = start + 1
-      while end < nodes.upperBound, Int(parents[end]) == end - 1 { end += 1 }
-      if end - start >= shortestChain {
-        closeScattered(at: start)
-        scatteredStart = end
-        var ancestors: [Int] = []
-        var ancestor = Int(parents[start])
-        while ancestor >= 0, ancestors.count < window - 1 {
-          ancestors.append(ancestor)
-          ancestor = Int(parents[ancestor])
-        }
-        runs.append(.chain(nodes: start..<end, ancestors: ancestors.reversed()))
+    var scattered: [Int] = []
+    for node in nodes {
+      let parent = Int(parents[node])
+      // A chain begins where its parent is outside, or branches.
+      guard parent < first || childCounts[parent - first] != 1 else { continue }
+      var chain = [node]
+      while let last = chain.last, childCounts[last - first] == 1 { chain.append(Int(onlyChild[last - first])) }
+      guard chain.count >= shortestChain else {
+        scattered += chain
+        continue
       }
-      start = end
+      var ancestors: [Int] = []
+      var ancestor = parent
+      while ancestor >= 0, ancestors.count < window - 1 {
+        ancestors.append(ancestor)
+        ancestor = Int(parents[ancestor])
+      }
+      runs.append(.chain(TreeChain(path: ancestors.reversed() + chain, ancestorCount: ancestors.count)))
     }
-    closeScattered(at: nodes.upperBound)
+    if !scattered.isEmpty { runs.append(.scattered(scattered.sorted())) }
     return runs
   }
 }

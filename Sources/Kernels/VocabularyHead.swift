@@ -17,10 +17,11 @@ public struct VocabularyHead {
     self.hiddenSize = hiddenSize
   }
 
-  /// Rows whose logits are held at once: about 32 MiB of them, and a multiple of what the products pack at once.
+  /// Rows whose logits are held at once: at most 80 MiB of them where that leaves enough for the products to be fast, and a
+  /// multiple of what the products pack at once.
   public func chunkSize(rows: Int) -> Int {
     let unit = 192
-    return max(1, min(rows, unit * max(1, min(3, (8 << 20) / vocabularySize / unit))))
+    return max(1, min(rows, unit * max(1, min(3, (20 << 20) / vocabularySize / unit))))
   }
 
   /// Computes the logits of `rows` hidden states chunk by chunk and hands each row to `body`.
