@@ -35,7 +35,7 @@ demo: build reward-model
 	$(COMMAND) align --out $(DEMO_RUN)
 
 lint:
-	swift format lint --strict --recursive Sources Tests Package.swift
+	swift format lint --strict --recursive Sources Tests Benchmarks/Benchmarks Benchmarks/Package.swift Package.swift
 
 test: lint build reward-model
 	@Scripts/check-imports

@@ -49,6 +49,9 @@ final class FrozenReference {
     freeSlots = Array((0..<cacheRows).reversed())
   }
 
+  /// FLOPs that the logits of the last call need, known prefixes left out.
+  private(set) var lastFlops = 0
+
   /// How many prefixes' logits are known.
   var knownCount: Int { entries.count }
 
@@ -75,6 +78,7 @@ final class FrozenReference {
         }
       }
     }
+    lastFlops = missing.count * model.head.flops
     var hiddenRows = [Int](repeating: -1, count: tree.count)
     for (row, (node, _)) in missing.enumerated() { hiddenRows[node] = row }
     compute(tree, isNeeded, hiddenRows)
@@ -102,6 +106,7 @@ final class FrozenReference {
     var places = [Int](repeating: -1, count: tree.count)
     func finish() {
       model.forward(part, activations: activations)
+      lastFlops += model.forwardFlops(part)
       for (node, place) in members where hiddenRows[node] >= 0 {
         (hidden.pointer + hiddenRows[node] * size).update(from: activations.hidden.pointer + place * size, count: size)
       }

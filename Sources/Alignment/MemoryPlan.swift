@@ -30,7 +30,7 @@ struct MemoryPlan: Equatable {
   }
 
   /// Caches take no more than this, each, unless a budget is given.
-  static let defaultCacheBytes = 256 << 20
+  static let defaultCacheBytes = 224 << 20
 
   /// The plan for a step of `stories`, within `budget` bytes of the whole process or, where there is none, within three quarters
   /// of the computer's memory.

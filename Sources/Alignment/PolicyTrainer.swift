@@ -31,6 +31,8 @@ public final class PolicyTrainer {
     public var entropy = 0.0
     /// Distinct prefixes computed, the prompt's among them.
     public var nodes = 0
+    /// FLOPs that the step needs beside the reward: each distinct prefix once, nothing that is known from earlier steps, nothing twice.
+    public var flops = 0
     /// Norm of the gradient before it was clipped.
     public var gradientNorm = 0.0
     /// Learning rate of the update.
@@ -221,6 +223,9 @@ public final class PolicyTrainer {
       targetStarts: rows.targetStarts, targetTokens: rows.targetTokens, targetWeights: rows.targetWeights,
       forwardKLWeights: isForward ? rows.klWeights : nil, reverseKLWeights: isForward ? nil : rows.klWeights)
     let referenceLogits = times.measure(\.reference) { reference.logits(tree, from: firstRow, step: number) }
+    // Forward once and backward twice; the reference forward once.
+    step.flops +=
+      3 * (policy.forwardFlops(tree) + (tree.count - firstRow) * policy.head.flops) + reference.lastFlops
     times.measure(\.backward) {
       let offset = firstRow * policy.hiddenSize
       hiddenGradient.pointer.update(repeating: 0, count: offset)

@@ -44,6 +44,15 @@ public struct TextModel: Sendable {
     endOfTextID = [tokenizer.endOfTextID, model.endOfTextID].compactMap(\.self).first { $0 < tokenizer.vocabularySize }
   }
 
+  /// A model whose parts are given.
+  init(name: String, source: ModelSource, model: any LanguageModel, tokenizer: any Tokenizer, endOfTextID: Int?) {
+    self.name = name
+    self.source = source
+    self.model = model
+    self.tokenizer = tokenizer
+    self.endOfTextID = endOfTextID
+  }
+
   /// Says of which model the errors are that name only a tensor or a file.
   private static func naming<Result>(_ name: String, _ load: () throws -> Result) throws -> Result {
     do {

@@ -260,21 +260,25 @@ TARGET static void NAME(multiply)(
     rows = columns, columns = number;
   }
   float *panels = workspace, *tiles = workspace + PANEL_FLOATS;
-  const long width = PANEL_COLUMNS / COLUMNS * COLUMNS, height = TILE_ROWS / ROWS * ROWS;
+  // A tile of A where it lies streams past few panels, which stay in the second-level cache. A transposed A is packed, a strip at a
+  // time and once for all columns, and it is the strip that stays.
+  const long width = (a_transposed ? WIDE_COLUMNS : NARROW_COLUMNS) / COLUMNS * COLUMNS;
+  const long height = a_transposed ? STRIP_ROWS / ROWS * ROWS : ROWS;
   for (long j0 = 0; j0 < columns; j0 += width) {
-    long panel_columns = columns - j0 < width ? columns - j0 : width;
+    const long panel_columns = columns - j0 < width ? columns - j0 : width;
     for (long k0 = 0; k0 < depth; k0 += BLOCK_DEPTH) {
-      long block = depth - k0 < BLOCK_DEPTH ? depth - k0 : BLOCK_DEPTH;
+      const long block = depth - k0 < BLOCK_DEPTH ? depth - k0 : BLOCK_DEPTH;
       NAME(pack_columns)(
           b_transposed ? b + j0 * b_stride + k0 : b + k0 * b_stride + j0, b_stride, b_transposed, block, panel_columns,
           panels);
       for (long i0 = 0; i0 < rows; i0 += height) {
-        long tile_rows = rows - i0 < height ? rows - i0 : height;
-        if (a_transposed) NAME(pack_rows)(a + k0 * a_stride + i0, a_stride, block, tile_rows, tiles);
-        for (long i = 0; i < tile_rows; i += ROWS) {
-          int count = tile_rows - i < ROWS ? (int)(tile_rows - i) : ROWS;
-          const float *tile = a_transposed ? tiles + i * block : a + (i0 + i) * a_stride + k0;
-          for (long j = 0; j < panel_columns; j += COLUMNS) {
+        const long strip_rows = rows - i0 < height ? rows - i0 : height;
+        const float *strip = a + i0 * a_stride + k0;
+        if (a_transposed) NAME(pack_rows)(a + k0 * a_stride + i0, a_stride, block, strip_rows, tiles);
+        for (long j = 0; j < panel_columns; j += COLUMNS) {
+          for (long i = 0; i < strip_rows; i += ROWS) {
+            const int count = strip_rows - i < ROWS ? (int)(strip_rows - i) : ROWS;
+            const float *tile = a_transposed ? tiles + i * block : strip + i * a_stride;
             NAME(place) place = {
                 .start = swaps ? c + (j0 + j) * c_stride + i0 + i : c + (i0 + i) * c_stride + j0 + j,
                 .stride = c_stride,
@@ -284,7 +288,7 @@ TARGET static void NAME(multiply)(
                 .scale = scale,
             };
             // The last panel brings the next tile of A into the cache. Rows a multiple of 4 KiB apart would evict each other.
-            int fetches = j + COLUMNS >= panel_columns && a_stride % 1024 != 0;
+            const int fetches = !a_transposed && j + COLUMNS >= panel_columns && a_stride % 1024 != 0;
             NAME(tiles)[a_transposed][place.columns > VECTOR][count - 1](
                 block, tile, fetches ? tile + ROWS * a_stride : tile, a_stride, panels + j * block, place);
           }

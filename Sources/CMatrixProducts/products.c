@@ -5,12 +5,13 @@
 
 // Depth of a block: a tile's rows of A (ROWS x BLOCK_DEPTH) share the first-level cache with the panel that streams past.
 #define BLOCK_DEPTH 768L
-// Columns of B that are packed at once, for the second-level cache.
-#define PANEL_COLUMNS 192L
-// Rows of a transposed A that are packed at once.
-#define TILE_ROWS 112L
-#define PANEL_FLOATS (BLOCK_DEPTH * (PANEL_COLUMNS + 32))
-#define WORKSPACE_FLOATS (PANEL_FLOATS + BLOCK_DEPTH * (TILE_ROWS + 16))
+// Columns of B that are packed at once: for the second-level cache, or where a strip of A is in it, for the third.
+#define NARROW_COLUMNS 192L
+#define WIDE_COLUMNS 768L
+// Rows of a strip of A.
+#define STRIP_ROWS 112L
+#define PANEL_FLOATS (BLOCK_DEPTH * (WIDE_COLUMNS + 32))
+#define WORKSPACE_FLOATS (PANEL_FLOATS + BLOCK_DEPTH * (STRIP_ROWS + 16))
 
 #define UP_TO_4(CASE) CASE(1) CASE(2) CASE(3) CASE(4)
 #define UP_TO_6(CASE) UP_TO_4(CASE) CASE(5) CASE(6)

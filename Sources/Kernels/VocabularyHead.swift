@@ -17,6 +17,9 @@ public struct VocabularyHead {
     self.hiddenSize = hiddenSize
   }
 
+  /// FLOPs of one hidden state's logits.
+  public var flops: Int { 2 * vocabularySize * hiddenSize }
+
   /// Rows whose logits are held at once: at most 80 MiB of them where that leaves enough for the products to be fast, and a
   /// multiple of what the products pack at once.
   public func chunkSize(rows: Int) -> Int {

@@ -60,6 +60,11 @@ public final class SentenceEmbedder: Sendable {
     return placeOfText.map { embeddings[$0] }
   }
 
+  /// FLOPs that embedding these texts needs, each distinct one once.
+  public func flops(of texts: [String]) -> Int {
+    Set(texts.map(tokens)).reduce(0) { $0 + encoder.flops(tokens: $1.count) }
+  }
+
   /// The ids of a text between [CLS] and [SEP], cut to ``tokenLimit``.
   func tokens(of text: String) -> [Int] {
     let ids = tokenizer.encode(text)

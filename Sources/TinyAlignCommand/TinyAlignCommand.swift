@@ -16,6 +16,7 @@ struct TinyAlignCommand: ParsableCommand {
       CommandGroup(name: "Training", subcommands: [Align.self, Report.self, Pretrain.self]),
       CommandGroup(name: "Story Model", subcommands: [Sample.self, Score.self, Tokenize.self]),
       CommandGroup(name: "Reward", subcommands: [Embed.self, RewardCommand.self]),
+      CommandGroup(name: "Speed", subcommands: [Bench.self]),
     ])
 
   /// Runs the command; its exit status is 0 done, 1 failed, 2 wrong usage, 130 interrupted.

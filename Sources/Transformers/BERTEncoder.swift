@@ -24,6 +24,13 @@ public final class BERTEncoder: Sendable {
     parameters = try BERTParameters(configuration: configuration, source: source)
   }
 
+  /// FLOPs of a text of `tokens` tokens: its products with the layers' matrices, and attention.
+  public func flops(tokens: Int) -> Int {
+    let size = configuration.hiddenSize
+    return configuration.layerCount * tokens
+      * (8 * size * size + 4 * size * configuration.intermediateSize + 4 * size * tokens)
+  }
+
   /// The last layer's hidden states, [tokens, hiddenSize] for each text.
   ///
   /// - Parameter texts: token ids, those around a text included.

@@ -31,6 +31,26 @@ public final class GPTNeo: LanguageModel {
     configuration.endOfTextID.flatMap { (0..<vocabularySize).contains($0) ? $0 : nil }
   }
 
+  /// The matrices below the head that each token is multiplied with, from first to last.
+  public var linearShapes: [LinearShape] {
+    let hidden = configuration.hiddenSize
+    let inner = configuration.intermediateSize
+    return configuration.attentionLayers.flatMap { _ in
+      [
+        LinearShape(outputSize: 3 * hidden, inputSize: hidden), LinearShape(outputSize: hidden, inputSize: hidden),
+        LinearShape(outputSize: inner, inputSize: hidden), LinearShape(outputSize: hidden, inputSize: inner),
+      ]
+    }
+  }
+
+  /// FLOPs of attention in one forward pass.
+  public func attentionFlops(_ tree: TokenTree) -> Int {
+    configuration.attentionLayers.reduce(0) { sum, kind in
+      let window = kind == .local ? configuration.windowSize : .max
+      return sum + tree.positions.reduce(0) { $0 + 4 * configuration.hiddenSize * min(Int($1) + 1, window) }
+    }
+  }
+
   /// Where each tensor starts in the parameter buffer.
   struct Places {
     struct Layer {

@@ -2,6 +2,23 @@ public import Checkpoints
 public import Foundation
 public import Kernels
 
+/// A matrix that every token's vector is multiplied with.
+public struct LinearShape: Sendable, Hashable {
+  /// Rows of the matrix.
+  public var outputSize: Int
+  /// Columns of the matrix.
+  public var inputSize: Int
+
+  /// The shape of a matrix [outputSize, inputSize].
+  public init(outputSize: Int, inputSize: Int) {
+    self.outputSize = outputSize
+    self.inputSize = inputSize
+  }
+
+  /// FLOPs of one token's product with the matrix.
+  public var flops: Int { 2 * outputSize * inputSize }
+}
+
 /// A causal language model over trees of tokens, with explicit forward and backward passes.
 ///
 /// Each architecture is one conforming class. Parameters are one flat buffer; whoever updates them must not compute
@@ -21,6 +38,12 @@ public protocol LanguageModel: AnyObject, Sendable {
   var parameters: FloatBuffer { get }
   /// Where the head's weight starts in ``parameters``: the token embedding's place where the two are tied.
   var headOffset: Int { get }
+
+  /// The matrices below the head that each token is multiplied with, from first to last.
+  var linearShapes: [LinearShape] { get }
+
+  /// FLOPs of attention in one forward pass: the scores and the weighted sums of values, of all layers.
+  func attentionFlops(_ tree: TokenTree) -> Int
 
   /// An independent copy: the frozen reference.
   func copy() -> any LanguageModel
@@ -55,6 +78,11 @@ extension LanguageModel {
 
   /// Number of parameters.
   public var parameterCount: Int { layout.count }
+
+  /// FLOPs of a forward pass below the head, the small change of norms and activations left out.
+  public func forwardFlops(_ tree: TokenTree) -> Int {
+    tree.count * linearShapes.reduce(0) { $0 + $1.flops } + attentionFlops(tree)
+  }
 
   /// Computes a whole tree.
   public func forward(_ tree: TokenTree, activations: Activations) {
