@@ -97,14 +97,18 @@ public func parallelMatrixMultiply(
   // Below about 1e5 FLOPs a second thread costs more than it brings.
   let flopsPerColumn = 2 * rows * depth
   let flopsPerRow = 2 * columns * depth
+  // Each part packs the shorter side again, so only a long side is cut finely.
+  let partsPerThread = max(rows, columns) >= 4_096 ? 4 : 1
   if columns > rows {
-    parallel(columns, minimumChunk: max(16, 200_000 / max(1, flopsPerColumn))) { part in
+    parallel(
+      columns, minimumChunk: max(16, 200_000 / max(1, flopsPerColumn)), partsPerThread: partsPerThread
+    ) { part in
       matrixMultiply(
         a, b.columns(from: part.lowerBound), into: result + part.lowerBound, resultStride: resultStride,
         rows: rows, columns: part.count, depth: depth, scale: scale, accumulates: accumulates)
     }
   } else {
-    parallel(rows, minimumChunk: max(4, 200_000 / max(1, flopsPerRow))) { part in
+    parallel(rows, minimumChunk: max(4, 200_000 / max(1, flopsPerRow)), partsPerThread: partsPerThread) { part in
       matrixMultiply(
         a.rows(from: part.lowerBound), b, into: result + part.lowerBound * resultStride, resultStride: resultStride,
         rows: part.count, columns: columns, depth: depth, scale: scale, accumulates: accumulates)

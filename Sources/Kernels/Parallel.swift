@@ -16,13 +16,18 @@ public enum Threads {
   }
 }
 
-/// Runs `body` over 0..<count in at most ``Threads/count`` contiguous parts at once, and waits for all of them.
+/// Runs `body` over 0..<count in contiguous parts, at most ``Threads/count`` at once, and waits for all of them.
 ///
 /// The calls may run at the same time: `body` must write to disjoint memory for disjoint ranges.
 /// No part is shorter than `minimumChunk` unless the whole is; small work stays on the calling thread.
-public func parallel(_ count: Int, minimumChunk: Int = 1, _ body: (Range<Int>) -> Void) {
+///
+/// - Parameter partsPerThread: more than one where parts are long: a core that is held up by something else then takes fewer of them.
+public func parallel(
+  _ count: Int, minimumChunk: Int = 1, partsPerThread: Int = 1, _ body: (Range<Int>) -> Void
+) {
   guard count > 0 else { return }
-  let parts = min(Threads.count, max(1, count / max(1, minimumChunk)))
+  let threads = Threads.count
+  let parts = min(threads == 1 ? 1 : threads * partsPerThread, max(1, count / max(1, minimumChunk)))
   guard parts > 1 else { return body(0..<count) }
   withoutActuallyEscaping(body) { body in
     // Sharing the closure is safe as long as callers keep the promise above.
