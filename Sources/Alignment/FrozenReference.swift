@@ -1,11 +1,11 @@
-import Kernels
-import Transformers
+package import Kernels
+package import Transformers
 
 /// The frozen model that KL is measured to, and what it said of prefixes in earlier steps.
 ///
 /// It never changes, so its logits of a prefix stay true. They are kept from the second time that a prefix is met, since most
 /// prefixes are met once only, for as many prefixes as there is room; the one that was not met for longest makes place.
-final class FrozenReference {
+package final class FrozenReference {
   /// A prefix by its tokens.
   private typealias Prefix = [Int32]
 
@@ -37,11 +37,11 @@ final class FrozenReference {
   private var hidden = FloatBuffer(count: 0)
 
   /// Nodes that are computed together.
-  static let partSize = 1_024
+  package static let partSize = 1_024
 
   /// A reference whose stories have at most `depth` tokens, prompt included, and which keeps the logits of at most
   /// `cacheRows` prefixes.
-  init(_ model: any LanguageModel, depth: Int, cacheRows: Int) {
+  package init(_ model: any LanguageModel, depth: Int, cacheRows: Int) {
     self.model = model
     activations = model.makeActivations(capacity: max(Self.partSize, 2 * depth), keepsForBackward: false)
     logits = FloatBuffer(count: cacheRows * model.vocabularySize, isZeroed: false)
@@ -53,12 +53,12 @@ final class FrozenReference {
   private(set) var lastFlops = 0
 
   /// How many prefixes' logits are known.
-  var knownCount: Int { entries.count }
+  package var knownCount: Int { entries.count }
 
   /// The reference's logits at the nodes from `firstRow` on, good until the next call.
   ///
   /// Only nodes that are not known, and what they descend from, are computed.
-  func logits(_ tree: TokenTree, from firstRow: Int, step: Int) -> ReferenceLogits {
+  package func logits(_ tree: TokenTree, from firstRow: Int, step: Int) -> ReferenceLogits {
     rows = []
     rows.reserveCapacity(tree.count - firstRow)
     var isNeeded = [Bool](repeating: false, count: tree.count)

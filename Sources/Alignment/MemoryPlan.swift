@@ -5,39 +5,49 @@ import Transformers
 /// How a training run uses memory: how many stories are computed at once, and what is kept rather than computed again.
 ///
 /// Whatever the plan, the gradient is the same within rounding.
-struct MemoryPlan: Equatable {
+package struct MemoryPlan: Equatable {
   /// Stories whose activations are held at once.
-  var partSize: Int
+  package var partSize: Int
   /// Prefixes whose logits stay from the roll-out to the update.
-  var keptLogitRows: Int
+  package var keptLogitRows: Int
   /// Prefixes whose logits under the frozen model stay from step to step.
-  var referenceCacheRows: Int
+  package var referenceCacheRows: Int
 
   /// What the plan has to fit.
-  struct Needs {
+  package struct Needs {
     /// Bytes that the process takes already, models included.
-    var taken: Int
+    package var taken: Int
     /// Bytes of gradients, optimiser and working memory.
-    var fixed: Int
+    package var fixed: Int
     /// Bytes of activations of the prompt.
-    var prompt: Int
+    package var prompt: Int
     /// Bytes of activations of one story.
-    var story: Int
+    package var story: Int
     /// Prefixes of one story that logits are computed for.
-    var rowsPerStory: Int
+    package var rowsPerStory: Int
     /// Bytes of one prefix's logits.
-    var row: Int
+    package var row: Int
+
+    /// All needs at once.
+    package init(taken: Int, fixed: Int, prompt: Int, story: Int, rowsPerStory: Int, row: Int) {
+      self.taken = taken
+      self.fixed = fixed
+      self.prompt = prompt
+      self.story = story
+      self.rowsPerStory = rowsPerStory
+      self.row = row
+    }
   }
 
   /// Caches take no more than this, each, unless a budget is given.
-  static let defaultCacheBytes = 224 << 20
+  package static let defaultCacheBytes = 224 << 20
 
   /// The plan for a step of `stories`, within `budget` bytes of the whole process or, where there is none, within three quarters
   /// of the computer's memory.
   ///
   /// - Parameter partSize: stories computed at once where the user has said so.
   /// - Throws: ``AlignmentError/setting(name:reason:)`` where not even a single story fits.
-  init(_ needs: Needs, stories: Int, partSize: Int?, budget: MemorySize?) throws {
+  package init(_ needs: Needs, stories: Int, partSize: Int?, budget: MemorySize?) throws {
     let total = budget?.bytes ?? Int(Double(ProcessInfo.processInfo.physicalMemory) * 0.75)
     let left = total - needs.taken - needs.fixed - needs.prompt
     let fitting = left / max(1, needs.story)

@@ -15,9 +15,9 @@ public struct MemorySize: Codable, Sendable, Equatable, CustomStringConvertible 
     guard
       let unit = Self.units.first(where: { lowered.hasSuffix($0.name) }),
       let number = Double(lowered.dropLast(unit.name.count).filter { $0 != " " }),
-      number > 0, number * unit.bytes < 1e15
+      case let size = number * unit.bytes, size >= 1, size < 1e15
     else { return nil }
-    bytes = Int(number * unit.bytes)
+    bytes = Int(size)
     description = text
   }
 

@@ -97,7 +97,8 @@ public func layerNormBackward(
         store(load(db + i) + g, db + i)
       } tail: { i, left in
         for lane in i..<i + left {
-          dw[lane] += dy[lane] * (x[lane] - mean) * inverse
+          // Rounded as in a vector, so that it does not matter where threads share out the columns.
+          dw[lane].addProduct(dy[lane], (x[lane] - mean) * inverse)
           db[lane] += dy[lane]
         }
       }

@@ -62,11 +62,11 @@ import Foundation
   }
 
   @usableFromInline func release(to mark: Mark) {
-    if mark.blockCount > 0 {
+    if mark.used > 0 {
       blocks.removeLast(blocks.count - mark.blockCount)
       used = mark.used
     } else {
-      // One block serves from now on, if need be a larger one.
+      // Nothing is in use. One block serves from now on, if need be a larger one.
       if (blocks.first?.count ?? 0) < wanted { blocks = [] } else { blocks.removeLast(blocks.count - 1) }
       used = 0
     }

@@ -47,8 +47,8 @@ public struct SimilarityReward: Reward {
 
   /// Takes over the rewards of an earlier run's step as if they had just been computed.
   ///
-  /// The last bits of a reward depend on the stories that it was computed with, and so on what was known. A resumed
-  /// run that takes over all earlier steps, in their order, gives the same bits as one that was never interrupted.
+  /// A resumed run that takes over all earlier steps, in their order, knows what one that was never interrupted knows.
+  /// It gives the same bits even with Accelerate, where the last ones depend on the stories that are computed together.
   public func recall(_ stories: [String], rewards: [Float]) {
     let keys = stories.map(StoryKey.init)
     let known = cache.rewards(for: keys)

@@ -4,9 +4,9 @@ import Synchronization
 
 /// BERT (Devlin et al. 2018) as an encoder of texts: inference only.
 ///
-/// The texts of a pack lie one after the other without padding: one row for each token. The number of threads changes
-/// no bit of a result; the company of other texts may change the last ones, because a BLAS rounds the rows of a product
-/// differently at different places. The reference is transformers' `modeling_bert.py`.
+/// The texts of a pack lie one after the other without padding: one row for each token. Neither the number of threads
+/// nor the company of other texts changes a bit of a result; only Accelerate may round the rows of a product differently
+/// at different places. The reference is transformers' `modeling_bert.py`.
 public final class BERTEncoder: Sendable {
   /// Sizes and constants.
   public let configuration: BERTConfiguration

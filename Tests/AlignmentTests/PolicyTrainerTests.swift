@@ -202,7 +202,7 @@ struct PolicyTrainerTests {
     _ = try trainer(recipe(), reference: randomModel(vocabularySize: 7, contextLength: 9)).step(1)
   }
 
-  @Test func `one thread and two give the same update`() throws {
+  @Test func `any number of threads gives the same update`() throws {
     let tokenizer = try wordTokenizer()
     func update(threads: Int) throws -> [Float] {
       let model = try textModel(
@@ -217,7 +217,16 @@ struct PolicyTrainerTests {
       Threads.count = threads
       return try self.update(trainer, steps: 2)
     }
-    let comparison = Comparison(try update(threads: 2), try update(threads: 1))
-    #expect(comparison.matches(relative: 1e-5), "\(comparison)")
+    let single = try update(threads: 1)
+    for threads in [2, 3, 5] {
+      let several = try update(threads: threads)
+      #if canImport(Accelerate)
+        let comparison = Comparison(several, single)
+        #expect(comparison.matches(relative: 1e-5), "\(threads) threads: \(comparison)")
+      #else
+        // Our own products add each element's terms in the same order, wherever a thread's part begins.
+        #expect(several == single, "\(threads) threads")
+      #endif
+    }
   }
 }

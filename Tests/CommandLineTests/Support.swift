@@ -157,12 +157,17 @@ struct StoryLine: Decodable, Equatable {
 
 /// The part of `run.json` that the tests look at.
 struct ManifestFile: Decodable {
+  /// The settings that the tests look at.
+  struct Recipe: Decodable {
+    var memory: String?
+  }
   var status: String
   var completedSteps: Int
   var seed: Int
+  var recipe: Recipe
 
   enum CodingKeys: String, CodingKey {
-    case status, seed
+    case status, seed, recipe
     case completedSteps = "completed_steps"
   }
 

@@ -114,5 +114,29 @@ extension KernelTests {
       #expect(outputs[0] == outputs[1])
       checkMargins(input, weight)
     }
+
+    @Test func `any number of threads gives gradients of the same bits`() {
+      // Rows enough for the columns to be split, at places that are no multiples of a vector's width.
+      var random = TestRandom(8)
+      let (rows, size) = (4_100, 129)
+      let input = Guarded(random.floats(rows * size))
+      let outputGradient = Guarded(random.floats(rows * size))
+      let weight = Guarded(random.floats(size))
+      let means = Guarded(random.floats(rows, in: -0.1...0.1))
+      let inverses = Guarded(random.floats(rows, in: 1...2))
+      var gradients: [[[UInt32]]] = []
+      withThreadCounts([1, 2, 3, 4]) { _ in
+        let memories = [rows * size, size, size].map { Guarded([Float](repeating: 0, count: $0)) }
+        layerNormBackward(
+          input.readOnly, weight: weight.readOnly, means: means.readOnly, inverseDeviations: inverses.readOnly,
+          outputGradient: outputGradient.readOnly, inputGradient: memories[0].pointer,
+          weightGradient: memories[1].pointer, biasGradient: memories[2].pointer, rows: rows, size: size)
+        gradients.append(memories.map(\.bits))
+      }
+      for (index, name) in ["input", "weight", "bias"].enumerated() {
+        for other in gradients.dropFirst() { #expect(other[index] == gradients[0][index], "\(name) gradient") }
+      }
+      checkMargins(input, outputGradient, weight, means, inverses)
+    }
   }
 }

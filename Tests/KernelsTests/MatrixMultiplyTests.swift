@@ -6,7 +6,7 @@ import Testing
 extension KernelTests {
   @Suite struct MatrixMultiplyTests {
     /// A logical matrix laid out with rows `padding` elements longer than they must be, transposed or not.
-    private struct Laid {
+    struct Laid {
       let logical: [Double]
       let memory: Guarded
       let matrix: Matrix
@@ -29,9 +29,9 @@ extension KernelTests {
       }
     }
 
-    private typealias Product = (Matrix, Matrix, MutableFloats, Int, (Int, Int, Int), Float, Bool) -> Void
+    typealias Product = (Matrix, Matrix, MutableFloats, Int, (Int, Int, Int), Float, Bool) -> Void
 
-    private func verify(
+    func verify(
       _ rows: Int, _ columns: Int, _ depth: Int, padding: Int = 0, transposes: (Bool, Bool), accumulates: Bool,
       scale: Float = 1, random: inout TestRandom, by multiply: Product
     ) {
@@ -70,7 +70,7 @@ extension KernelTests {
         accumulates: accumulates)
     }
 
-    private static let transposes = [(false, false), (false, true), (true, false), (true, true)]
+    static let transposes = [(false, false), (false, true), (true, false), (true, true)]
 
     @Test func `every product of 1 to 17 rows, columns and depth agrees with plain loops`() {
       var random = TestRandom(1)

@@ -133,6 +133,30 @@ extension KernelTests {
       }
     }
 
+    @Test func `level by level it is what it is at once`() {
+      let tree = ("long stories", Trees.longStories())
+      for (seed, window) in [4, 12, 60, .max].enumerated() {
+        let item = Case(tree, heads: 2, dimension: 8, window: window, seed: seed)
+        let size = item.plain.hiddenSize
+        let expected = Reference.treeAttention(item.input.values.doubles, parents: item.parents, layer: item.plain)
+        let whole = Guarded(overwritten: expected.count)
+        item.fast.forward(item.input.readOnly, parents: item.shortParents, nodes: item.everything, into: whole.pointer)
+        check(whole, expected, within: 3e-6, floor: 1, "at once, \(item.label)")
+        let output = Guarded(overwritten: expected.count)
+        let input = Guarded(overwritten: item.input.count)
+        for level in Trees.levels(item.parents) {
+          // A level's queries, keys and values are there only once it is reached.
+          let row = 3 * size
+          (input.pointer + level.lowerBound * row).update(
+            from: item.input.pointer + level.lowerBound * row, count: level.count * row)
+          item.fast.forward(input.readOnly, parents: item.shortParents, nodes: level, into: output.pointer)
+        }
+        check(output, expected, within: 3e-6, floor: 1, "level by level, \(item.label)")
+        checkMargins(input)
+        item.checkInputs()
+      }
+    }
+
     @Test func `no nodes leave everything as it was`() {
       let item = Case(("a chain", Trees.chain(20)), heads: 2, dimension: 5, window: 8, seed: 1)
       let output = Guarded(item.outputGradient.values)

@@ -52,11 +52,47 @@ enum Trees {
     return parents
   }
 
+  /// A prompt of 9 nodes and stories below it of 11, 12, 13, 40 and 130 nodes, all grown a level at a time, as a
+  /// roll-out of long stories does: paths whose nodes lie apart until only one story is left. From the middle of the
+  /// fourth another one branches off.
+  static func longStories() -> [Int] {
+    var parents = chain(9)
+    var ends = [Int](repeating: 8, count: 5)
+    var lengths = [11, 12, 13, 40, 130]
+    for level in 0..<130 {
+      if level == 20 {
+        ends.append(ends[3])
+        lengths.append(50)
+      }
+      for story in ends.indices where level < lengths[story] {
+        parents.append(ends[story])
+        ends[story] = parents.count - 1
+      }
+    }
+    return parents
+  }
+
+  /// The nodes of each level of a forest whose nodes lie level by level.
+  static func levels(_ parents: [Int]) -> [Range<Int>] {
+    var depths: [Int] = []
+    for parent in parents { depths.append(parent < 0 ? 0 : depths[parent] + 1) }
+    var levels: [Range<Int>] = []
+    for (node, depth) in depths.enumerated() {
+      if depth < levels.count {
+        levels[depth] = levels[depth].lowerBound..<node + 1
+      } else {
+        levels.append(node..<node + 1)
+      }
+    }
+    return levels
+  }
+
   static let named: [(name: String, parents: [Int])] = [
     ("one node", chain(1)), ("a chain of 11", chain(11)), ("a chain of 12", chain(12)),
     ("a chain of 65", chain(65)), ("a chain of 150", chain(150)),
     ("two sequences", chain(30) + [-1] + (31..<70).map { $0 - 1 }),
     ("random parents", random(60, seed: 1)), ("stretches", stretches(160, seed: 2)),
     ("thresholds", thresholds()), ("a roll-out", rollout()),
+    ("long stories", longStories()),
   ]
 }

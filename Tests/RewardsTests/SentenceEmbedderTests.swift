@@ -32,6 +32,18 @@ import Testing
     #expect(embeddings[0] == embeddings[2] && embeddings[0] == embeddings[3] && embeddings[0] != embeddings[1])
   }
 
+  #if !canImport(Accelerate)
+    @Test func `an embedding has the same bits in any company and any order`() throws {
+      let embedder = try rewardModel()
+      let texts = (0..<40).map { "Story \($0):" + String(repeating: " a cat sat on a mat", count: $0 * $0 % 11) }
+      let together = try embedder.embed(texts)
+      #expect(try Array(embedder.embed(texts.reversed()).reversed()) == together)
+      for part in [3..<4, 7..<8, 10..<11, 0..<9, 17..<40] {
+        #expect(try embedder.embed(Array(texts[part])) == Array(together[part]), "texts \(part)")
+      }
+    }
+  #endif
+
   @Test(arguments: [
     ("modules.json", #"[{"path": "", "type": "x.Transformer"}, {"path": "p", "type": "x.models.Dense"}]"#, "\"Dense\""),
     ("modules.json", #"[{"path": "", "type": "x.Transformer"}]"#, "modules come as Transformer"),

@@ -46,6 +46,22 @@ import Transformers
     }
   }
 
+  #if !canImport(Accelerate)
+    @Test func `a text has the same bits in any company and any order`() throws {
+      let golden = try BERTGolden.load()
+      let encoder = try BERTEncoder(source: BERTGolden.source)
+      let alone = try golden.texts.map { try encoder.hiddenStates([$0])[0] }
+      let means = try golden.texts.map { try encoder.meanHiddenStates([$0])[0] }
+      // Steps that go through the texts in different orders, so that packs begin and end at different places.
+      for (count, step) in [(golden.texts.count, 1), (7, 3), (300, 5), (301, 11), (150, 2)] {
+        let order = (0..<count).map { ($0 * step + count) % golden.texts.count }
+        let texts = order.map { golden.texts[$0] }
+        #expect(try encoder.hiddenStates(texts) == order.map { alone[$0] }, "\(count) texts, every \(step)th")
+        #expect(try encoder.meanHiddenStates(texts) == order.map { means[$0] }, "\(count) texts, every \(step)th")
+      }
+    }
+  #endif
+
   @Test func `texts that the model cannot take are refused by number`() throws {
     let encoder = try BERTEncoder(source: BERTGolden.source)
     #expect(throws: BERTInputError.tooLong(text: 1, tokens: 25, limit: 24)) {
