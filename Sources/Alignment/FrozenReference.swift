@@ -24,6 +24,8 @@ package final class FrozenReference {
   /// Hashes of prefixes that were met once.
   private var met: Set<Int> = []
   private static let metLimit = 1 << 20
+  /// Prefixes whose logits are kept at most, however small a vocabulary is.
+  private static let capacityLimit = 1 << 16
 
   /// The prefixes that this step has asked for, row by row.
   private enum Row {
@@ -44,9 +46,9 @@ package final class FrozenReference {
   package init(_ model: any LanguageModel, depth: Int, cacheRows: Int) {
     self.model = model
     activations = model.makeActivations(capacity: max(Self.partSize, 2 * depth), keepsForBackward: false)
-    logits = FloatBuffer(count: cacheRows * model.vocabularySize, isZeroed: false)
-    capacity = cacheRows
-    freeSlots = Array((0..<cacheRows).reversed())
+    capacity = min(cacheRows, Self.capacityLimit)
+    logits = FloatBuffer(count: capacity * model.vocabularySize, isZeroed: false)
+    freeSlots = Array((0..<capacity).reversed())
   }
 
   /// FLOPs that the logits of the last call need, known prefixes left out.
@@ -134,18 +136,16 @@ package final class FrozenReference {
   private func reserveSlots(for missing: [(node: Int, prefix: Prefix)], firstRow: Int, step: Int) {
     guard capacity > 0 else { return }
     if met.count > Self.metLimit { met = [] }
-    // Those not met in this step, the longest unused last.
+    // Those not met in this step, the longest unused last; found only where they are needed.
     var leaving: [Prefix]?
     for (index, (node, prefix)) in missing.enumerated() {
       guard !met.insert(prefix.hashValue).inserted else { continue }
       if freeSlots.isEmpty {
-        var candidates =
-          leaving
-          ?? entries.filter { $0.value.lastStep < step }.sorted { $0.value.lastStep > $1.value.lastStep }.map(\.key)
-        if let last = candidates.popLast(), let entry = entries.removeValue(forKey: last) {
-          freeSlots.append(entry.slot)
+        if leaving == nil {
+          leaving = entries.filter { $0.value.lastStep < step }.sorted { $0.value.lastStep > $1.value.lastStep }
+            .map(\.key)
         }
-        leaving = candidates
+        if let last = leaving?.popLast(), let entry = entries.removeValue(forKey: last) { freeSlots.append(entry.slot) }
       }
       guard let slot = freeSlots.popLast() else { return }
       entries[prefix] = Entry(slot: slot, lastStep: step)

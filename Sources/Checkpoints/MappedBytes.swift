@@ -68,6 +68,17 @@ public final class MappedBytes: @unchecked Sendable {
     try withExtendedLifetime(self) { try body(buffer) }
   }
 
+  /// Gives the memory of a part of a mapped file back to the system; the bytes come from the file again when they are next read.
+  ///
+  /// Who copies a large file would otherwise hold it twice for a while.
+  func release(_ range: Range<Int>) {
+    let page = Int(getpagesize())
+    let first = (range.lowerBound + page - 1) / page * page
+    let end = range.upperBound / page * page
+    guard isMapped, first < end, let start = buffer.baseAddress else { return }
+    madvise(UnsafeMutableRawPointer(mutating: start + first), end - first, MADV_DONTNEED)
+  }
+
   /// A copy of the bytes.
   public var data: Data { withUnsafeBytes { Data($0) } }
 }

@@ -75,6 +75,7 @@ public struct Safetensors: Sendable {
       guard let source = all.baseAddress?.advanced(by: entry.byteRange.lowerBound) else { return }
       // In blocks, so that the check finds the numbers in the cache.
       var done = 0
+      var released = entry.byteRange.lowerBound
       while done < entry.count {
         let count = min(entry.count - done, 8192)
         convert(type, from: source + done * type.byteSize, to: target + done, count: count)
@@ -83,6 +84,11 @@ public struct Safetensors: Sendable {
           throw CheckpointError.notFinite(tensor: entry.name, index: done + index)
         }
         done += count
+        let read = entry.byteRange.lowerBound + done * type.byteSize
+        if read - released >= 4 << 20 || done == entry.count {
+          bytes.release(released..<read)
+          released = read
+        }
       }
     }
   }

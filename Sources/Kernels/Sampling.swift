@@ -27,23 +27,81 @@ public struct SamplingFilter: Sendable, Equatable {
     }
     if temperature != 1 { scaleInPlace(logits, by: 1 / temperature, count: count) }
     guard topK.map({ $0 < count }) ?? false || topP.map({ $0 < 1 }) ?? false else { return }
-    // Ties go to the lower index, so that the order, and with it the result, is always the same.
-    let order = (0..<count).sorted { logits[$0] != logits[$1] ? logits[$0] > logits[$1] : $0 < $1 }
     var kept = min(topK ?? count, count)
+    var ranking = LogitRanking(logits, count: count)
     if let topP {
       // As transformers has it: after top-k, the rest is what the probabilities add up to.
-      let top = Double(logits[order[0]])
-      let total = order.prefix(kept).reduce(0.0) { $0 + exponential(Double(logits[$1]) - top) }
+      let top = Double(logits[ranking.index(rank: 0)])
+      var total = 0.0
+      if kept == count {
+        for index in 0..<count { total += exponential(Double(logits[index]) - top) }
+      } else {
+        for rank in 0..<kept { total += exponential(Double(logits[ranking.index(rank: rank)]) - top) }
+      }
       var sum = 0.0
-      for (rank, index) in order.prefix(kept).enumerated() {
-        sum += exponential(Double(logits[index]) - top) / total
+      for rank in 0..<kept {
+        sum += exponential(Double(logits[ranking.index(rank: rank)]) - top) / total
         if sum >= Double(topP) {
           kept = rank + 1
           break
         }
       }
     }
-    for index in order.dropFirst(max(1, kept)) { logits[index] = -.infinity }
+    let least = ranking.index(rank: max(1, kept) - 1)
+    for index in 0..<count where LogitRanking.isBefore(logits, least, index) { logits[index] = -.infinity }
+  }
+}
+
+/// Indices of logits, the most likely first, sorted no further than is asked for.
+///
+/// Ties go to the lower index, so that the order, and with it the result, is always the same.
+private struct LogitRanking {
+  private let logits: Floats
+  private var indices: [Int32]
+  /// How many of ``indices`` stand in their place.
+  private var sortedCount = 0
+
+  init(_ logits: MutableFloats, count: Int) {
+    self.logits = Floats(logits)
+    indices = (0..<Int32(count)).map(\.self)
+  }
+
+  static func isBefore(_ logits: MutableFloats, _ a: Int, _ b: Int) -> Bool { isBefore(Floats(logits), a, b) }
+
+  private static func isBefore(_ logits: Floats, _ a: Int, _ b: Int) -> Bool {
+    logits[a] != logits[b] ? logits[a] > logits[b] : a < b
+  }
+
+  mutating func index(rank: Int) -> Int {
+    if rank >= sortedCount { sort(atLeast: rank + 1) }
+    return Int(indices[rank])
+  }
+
+  /// Brings four times as many into order as were, or `count` if that is more.
+  private mutating func sort(atLeast count: Int) {
+    let end = min(indices.count, max(64, count, 4 * sortedCount))
+    let logits = logits
+    // Quickselect over what is not in place yet: the `end` first come before the rest, in any order.
+    var low = sortedCount
+    var high = indices.count
+    indices.withUnsafeMutableBufferPointer { indices in
+      while high - low > 1, low < end, end < high {
+        let pivot = Int(indices[low + (high - low) / 2])
+        var left = low
+        var right = high - 1
+        while left <= right {
+          while Self.isBefore(logits, Int(indices[left]), pivot) { left += 1 }
+          while Self.isBefore(logits, pivot, Int(indices[right])) { right -= 1 }
+          guard left <= right else { break }
+          indices.swapAt(left, right)
+          left += 1
+          right -= 1
+        }
+        if end <= right + 1 { high = right + 1 } else if end >= left { low = left } else { break }
+      }
+      indices[sortedCount..<end].sort { Self.isBefore(logits, Int($0), Int($1)) }
+    }
+    sortedCount = end
   }
 }
 

@@ -92,6 +92,21 @@ import Transformers
     }
   }
 
+  @Test func `FLOPs are those of the matrices and of what each token sees`() throws {
+    let configuration = GPTNeoConfiguration(
+      vocabularySize: 11, hiddenSize: 4, layerCount: 2, headCount: 2, contextLength: 8, windowSize: 2, endOfTextID: nil)
+    let model = try GPTNeo(randomWith: configuration, seed: 1)
+    var tree = TokenTree()
+    tree.appendChain([1, 2, 3])
+    tree.append(token: 4, parent: 1)
+    // A layer: 4 x 12 + 4 x 4 + 4 x 16 + 16 x 4 weights, a multiplication and an addition each.
+    let products = 2 * 2 * (48 + 16 + 64 + 64)
+    // Scores and values are 4 FLOPs for each element of a key: 1, 2, 3, 3 keys in the global layer, 1, 2, 2, 2 in the local.
+    #expect(model.attentionFlops(tree) == 4 * 4 * (9 + 7))
+    #expect(model.forwardFlops(tree) == 4 * products + 4 * 4 * (9 + 7))
+    #expect(model.head.flops == 2 * 11 * 4)
+  }
+
   @Test func `a random model follows its seed and its configuration`() throws {
     var configuration = GPTNeoConfiguration(
       vocabularySize: 50, hiddenSize: 32, layerCount: 3, headCount: 4, contextLength: 40, windowSize: 8,
