@@ -33,22 +33,41 @@ public struct MachineRates: Sendable {
   /// Bytes a second that all threads together read from memory.
   public let readBandwidth: Double
 
-  /// Measures; takes some seconds.
-  public init(of model: any LanguageModel) {
-    let head = LinearShape(outputSize: model.vocabularySize, inputSize: model.hiddenSize)
-    var counts: [LinearShape: Int] = [:]
-    for shape in model.linearShapes { counts[shape, default: 0] += 1 }
-    var products: [Product] = []
+  /// Measures memory, and puts it beside the better of two measurements of the products, from before and after what they are held
+  /// against: other work on the machine comes and goes.
+  init(of model: any LanguageModel, products first: [Product], _ second: [Product]) {
+    products = zip(first, second).map { $0.rate > $1.rate ? $0 : $1 }
     var flops = 0.0
     var seconds = 0.0
-    let shapes = counts.sorted { ($0.key.outputSize, $0.key.inputSize) < ($1.key.outputSize, $1.key.inputSize) }
-    for (shape, count, rows) in shapes.map({ ($0.key, $0.value, 1_024) }) + [
-      (head, 1, model.head.chunkSize(rows: .max))
-    ] {
+    for product in products {
+      // The head is the last; a body's matrix counts as often as there is one of its shape.
+      let isHead = product.shape == Self.head(of: model)
+      let count = isHead ? 1 : model.linearShapes.filter { $0 == product.shape }.count
+      let work = Double(count * product.shape.flops) * (product.pass == .forward ? 2 : 1)
+      flops += work
+      seconds += work / product.rate
+    }
+    productRate = flops / seconds
+    let block = filled(1 << 26)
+    readBandwidth =
+      Double(block.count * MemoryLayout<Float>.stride)
+      / bestTime { _ = sumOfSquares(block.pointer, count: block.count) }
+  }
+
+  private static func head(of model: any LanguageModel) -> LinearShape {
+    LinearShape(outputSize: model.vocabularySize, inputSize: model.hiddenSize)
+  }
+
+  /// Measures the products of each distinct matrix; takes some seconds.
+  static func products(of model: any LanguageModel) -> [Product] {
+    let bodies = Set(model.linearShapes).subtracting([head(of: model)])
+      .sorted { ($0.outputSize, $0.inputSize) < ($1.outputSize, $1.inputSize) }
+      .map { (shape: $0, rows: 1_024) }
+    return (bodies + [(head(of: model), model.head.chunkSize(rows: .max))]).flatMap { shape, rows in
       let input = filled(rows * shape.inputSize)
       let output = filled(rows * shape.outputSize)
       let weight = filled(shape.outputSize * shape.inputSize)
-      for pass in Pass.allCases {
+      return Pass.allCases.map { pass in
         let time = bestTime {
           switch pass {
           case .forward:
@@ -65,19 +84,9 @@ public struct MachineRates: Sendable {
               rows: rows, inputSize: shape.inputSize, outputSize: shape.outputSize)
           }
         }
-        let work = Double(rows) * Double(shape.flops)
-        products.append(Product(shape: shape, pass: pass, rows: rows, rate: work / time))
-        let weight = Double(count) * (pass == .forward ? 2 : 1)
-        flops += weight * Double(shape.flops)
-        seconds += weight * Double(shape.flops) * time / work
+        return Product(shape: shape, pass: pass, rows: rows, rate: Double(rows * shape.flops) / time)
       }
     }
-    self.products = products
-    productRate = flops / seconds
-    let block = filled(1 << 26)
-    readBandwidth =
-      Double(block.count * MemoryLayout<Float>.stride)
-      / bestTime { _ = sumOfSquares(block.pointer, count: block.count) }
   }
 }
 

@@ -41,7 +41,7 @@ public struct StepBenchmark: Sendable {
   public let streamRate: Double
   /// Bytes of weights that each of its tokens needs.
   public let streamBytes: Int
-  /// Most memory that the process took, in bytes, before ``machine`` was measured.
+  /// Most memory that the process took, in bytes, before memory's bandwidth was measured.
   public let peakMemory: Int
   /// What the machine can do.
   public let machine: MachineRates
@@ -76,6 +76,7 @@ public struct StepBenchmark: Sendable {
     promptLength = try textModel.encode(prompt: recipe.prompt, newTokens: settings.maxNewTokens).count
     (streamRate, streamBytes) = try Self.stream(textModel, prompt: recipe.prompt, tokens: settings.streamTokens)
     let embedder = try SentenceEmbedder(source: RewardModelLocation.source())
+    let products = MachineRates.products(of: textModel.model)
     let trainer = try PolicyTrainer(
       recipe: recipe, model: textModel, reference: textModel.model.copy(),
       reward: SimilarityReward(toward: recipe.toward, embedder: embedder))
@@ -96,7 +97,7 @@ public struct StepBenchmark: Sendable {
     }
     self.steps = steps
     peakMemory = Alignment.peakMemory()
-    machine = MachineRates(of: textModel.model)
+    machine = MachineRates(of: textModel.model, products: products, MachineRates.products(of: textModel.model))
   }
 
   /// The step of median time; of an even number the slower one in the middle.
