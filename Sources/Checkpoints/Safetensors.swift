@@ -98,3 +98,20 @@ public struct Safetensors: Sendable {
     guard self[entry.name] == entry else { throw CheckpointError.missingTensor(name: entry.name, file: name) }
   }
 }
+
+extension Safetensors: TensorSource {
+  /// The names of all tensors, in the order of their bytes.
+  public var tensorNames: [String] { entries.map(\.name) }
+
+  /// A tensor's shape, or nil where there is none of that name.
+  public func shape(of tensor: String) -> [Int]? { self[tensor]?.shape }
+
+  /// Converts a tensor's elements to floats, row-major, into `destination`, which must have exactly their count.
+  ///
+  /// - Throws: ``CheckpointError`` when there is none of that name, the count differs, its type is not read as floats,
+  ///   or an element is NaN or infinite.
+  public func copyFloats(of tensor: String, into destination: UnsafeMutableBufferPointer<Float>) throws {
+    guard let entry = self[tensor] else { throw CheckpointError.missingTensor(name: tensor, file: name) }
+    try copyFloats(entry, into: destination, refusingNonFinite: true)
+  }
+}

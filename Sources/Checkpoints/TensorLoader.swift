@@ -1,14 +1,14 @@
 /// Copies named tensors into a model's memory, checks their shapes, and reports what was left over.
 public struct TensorLoader {
   /// The file that is loaded from.
-  public let file: Safetensors
+  public let file: any TensorSource
   private var loaded: Set<String> = []
 
   /// Loads from `file`.
-  public init(_ file: Safetensors) { self.file = file }
+  public init(_ file: any TensorSource) { self.file = file }
 
   /// Whether the file has a tensor called `name`.
-  public func contains(_ name: String) -> Bool { file[name] != nil }
+  public func contains(_ name: String) -> Bool { file.shape(of: name) != nil }
 
   /// Copies the tensor `name`, row-major, into `destination`; it may be loaded more than once.
   ///
@@ -17,11 +17,9 @@ public struct TensorLoader {
   public mutating func load(
     _ name: String, shape: [Int], into destination: UnsafeMutableBufferPointer<Float>
   ) throws {
-    guard let entry = file[name] else { throw CheckpointError.missingTensor(name: name, file: file.name) }
-    guard entry.shape == shape else {
-      throw CheckpointError.shapeMismatch(tensor: name, expected: shape, found: entry.shape)
-    }
-    try file.copyFloats(entry, into: destination, refusingNonFinite: true)
+    guard let found = file.shape(of: name) else { throw CheckpointError.missingTensor(name: name, file: file.name) }
+    guard found == shape else { throw CheckpointError.shapeMismatch(tensor: name, expected: shape, found: found) }
+    try file.copyFloats(of: name, into: destination)
     loaded.insert(name)
   }
 
@@ -29,7 +27,7 @@ public struct TensorLoader {
   ///
   /// - Throws: ``CheckpointError/unexpectedTensors(names:file:)``.
   public func finish(ignoring: (String) -> Bool = { _ in false }) throws {
-    let left = file.entries.map(\.name).filter { !loaded.contains($0) && !ignoring($0) }
+    let left = file.tensorNames.filter { !loaded.contains($0) && !ignoring($0) }
     if !left.isEmpty { throw CheckpointError.unexpectedTensors(names: left, file: file.name) }
   }
 }

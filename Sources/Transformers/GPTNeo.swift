@@ -148,14 +148,15 @@ public final class GPTNeo: LanguageModel {
     let prefix = "transformer."
     let names = layout.parameters.map { parameter in
       let bare = String(parameter.name.dropFirst(prefix.count))
-      let isBare = parameter.name.hasPrefix(prefix) && tensors[parameter.name] == nil && tensors[bare] != nil
+      let isBare =
+        parameter.name.hasPrefix(prefix) && tensors.shape(of: parameter.name) == nil && tensors.shape(of: bare) != nil
       return isBare ? bare : parameter.name
     }
     // Before memory is taken: a small file may announce a huge model.
     for (name, parameter) in zip(names, layout.parameters) {
-      guard let entry = tensors[name] else { throw CheckpointError.missingTensor(name: name, file: file) }
-      guard entry.shape == parameter.shape else {
-        throw CheckpointError.shapeMismatch(tensor: name, expected: parameter.shape, found: entry.shape)
+      guard let shape = tensors.shape(of: name) else { throw CheckpointError.missingTensor(name: name, file: file) }
+      guard shape == parameter.shape else {
+        throw CheckpointError.shapeMismatch(tensor: name, expected: parameter.shape, found: shape)
       }
     }
     try layout.checkMemory(file: file)

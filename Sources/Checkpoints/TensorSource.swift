@@ -1,0 +1,18 @@
+/// Named tensors of a checkpoint, whatever its format.
+///
+/// Opening one checks all that it announces, so that no later access can leave the file.
+public protocol TensorSource: Sendable {
+  /// The file's path, for messages.
+  var name: String { get }
+  /// The names of all tensors, in a fixed order.
+  var tensorNames: [String] { get }
+
+  /// A tensor's shape, row-major as PyTorch has it, or nil where there is none of that name.
+  func shape(of tensor: String) -> [Int]?
+
+  /// Converts a tensor's elements to floats, row-major, into `destination`, which must have exactly their count.
+  ///
+  /// - Throws: ``CheckpointError`` when there is none of that name, the count differs, its type is not read as floats,
+  ///   or an element is NaN or infinite.
+  func copyFloats(of tensor: String, into destination: UnsafeMutableBufferPointer<Float>) throws
+}
