@@ -40,11 +40,11 @@ public func layerNormAgain(
 ///   - input: [rows, size], as the forward pass had it.
 ///   - outputGradient: [rows, size].
 ///   - inputGradient: [rows, size]; added to. May not alias `outputGradient`.
-///   - weightGradient: [size]; added to.
+///   - weightGradient: [size]; added to. Nil, as the next, where neither is trained.
 ///   - biasGradient: [size]; added to.
 public func layerNormBackward(
   _ input: Floats, weight: Floats, means: Floats, inverseDeviations: Floats, outputGradient: Floats,
-  inputGradient: MutableFloats, weightGradient: MutableFloats, biasGradient: MutableFloats, rows: Int, size: Int
+  inputGradient: MutableFloats, weightGradient: MutableFloats?, biasGradient: MutableFloats?, rows: Int, size: Int
 ) {
   parallel(rows, minimumChunk: 16_384 / size + 1) { part in
     for row in part {
@@ -83,6 +83,7 @@ public func layerNormBackward(
       }
     }
   }
+  guard let weightGradient, let biasGradient else { return }
   parallel(size, minimumChunk: 65_536 / max(1, rows) + 16) { part in
     for row in 0..<rows {
       let x = input + row * size + part.lowerBound

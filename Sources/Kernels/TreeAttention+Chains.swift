@@ -50,7 +50,7 @@ extension TreeAttention {
     }
   }
 
-  func forwardChain(_ chain: TreeChain, _ head: Int, _ queryKeyValue: Floats, _ output: MutableFloats) {
+  func forwardChain(_ chain: TreeChain, _ head: Int, _ group: Int, _ queryKeyValue: Floats, _ output: MutableFloats) {
     let column = head * headDimension
     let nodes = chain.nodes
     let length = chain.path.count
@@ -58,9 +58,9 @@ extension TreeAttention {
     withScratch(4 * gatherSize + Self.blockSize * length) { scratch in
       let query = gathered(nodes, queryKeyValue, column: column, rowStride: stride, scratch: scratch)
       let key = gathered(
-        chain.path[...], queryKeyValue, column: hiddenSize + column, rowStride: stride, scratch: scratch + gatherSize)
+        chain.path[...], queryKeyValue, column: keyColumn(group), rowStride: stride, scratch: scratch + gatherSize)
       let value = gathered(
-        chain.path[...], queryKeyValue, column: 2 * hiddenSize + column, rowStride: stride,
+        chain.path[...], queryKeyValue, column: valueColumn(group), rowStride: stride,
         scratch: scratch + 2 * gatherSize)
       let result = scratch + 3 * gatherSize
       let weights = scratch + 4 * gatherSize
@@ -73,13 +73,14 @@ extension TreeAttention {
           rows: block.count, columns: headDimension, depth: keys.count)
       }
       for (index, node) in nodes.enumerated() {
-        (output + node * hiddenSize + column).update(from: result + index * headDimension, count: headDimension)
+        (output + node * querySize + column).update(from: result + index * headDimension, count: headDimension)
       }
     }
   }
 
   func backwardChain(
-    _ chain: TreeChain, _ head: Int, _ queryKeyValue: Floats, _ outputGradient: Floats, _ gradient: MutableFloats
+    _ chain: TreeChain, _ head: Int, _ group: Int, _ queryKeyValue: Floats, _ outputGradient: Floats,
+    _ gradient: MutableFloats
   ) {
     let column = head * headDimension
     let nodes = chain.nodes
@@ -88,12 +89,12 @@ extension TreeAttention {
     withScratch(7 * gatherSize + 2 * Self.blockSize * length) { scratch in
       let query = gathered(nodes, queryKeyValue, column: column, rowStride: stride, scratch: scratch)
       let key = gathered(
-        chain.path[...], queryKeyValue, column: hiddenSize + column, rowStride: stride, scratch: scratch + gatherSize)
+        chain.path[...], queryKeyValue, column: keyColumn(group), rowStride: stride, scratch: scratch + gatherSize)
       let value = gathered(
-        chain.path[...], queryKeyValue, column: 2 * hiddenSize + column, rowStride: stride,
+        chain.path[...], queryKeyValue, column: valueColumn(group), rowStride: stride,
         scratch: scratch + 2 * gatherSize)
       let result = gathered(
-        nodes, outputGradient, column: column, rowStride: hiddenSize, scratch: scratch + 3 * gatherSize)
+        nodes, outputGradient, column: column, rowStride: querySize, scratch: scratch + 3 * gatherSize)
       let queryGradient = scratch + 4 * gatherSize
       let keyGradient = scratch + 5 * gatherSize
       let valueGradient = scratch + 6 * gatherSize
@@ -133,9 +134,9 @@ extension TreeAttention {
           queryGradient + index * headDimension, scale: 1, to: gradient + node * stride + column, count: headDimension)
       }
       for (index, node) in chain.path.enumerated() {
-        let target = gradient + node * stride + column
-        addScaled(keyGradient + index * headDimension, scale: 1, to: target + hiddenSize, count: headDimension)
-        addScaled(valueGradient + index * headDimension, scale: 1, to: target + 2 * hiddenSize, count: headDimension)
+        let target = gradient + node * stride
+        addScaled(keyGradient + index * headDimension, scale: 1, to: target + keyColumn(group), count: headDimension)
+        addScaled(valueGradient + index * headDimension, scale: 1, to: target + valueColumn(group), count: headDimension)
       }
     }
   }

@@ -15,49 +15,60 @@ extension TreeAttention {
     }
   }
 
-  /// Brings the part of `rows` that belongs to `heads` into the cache, for the ancestor two places after `index`.
+  /// Brings the columns of `groups` into the cache, for the ancestor two places after `index`; `rows` begins at the first of them.
   @inline(__always)
-  private func prefetch(_ rows: Floats, _ path: [Int], after index: Int, _ heads: Range<Int>) {
+  private func prefetch(_ rows: Floats, _ path: [Int], after index: Int, _ groups: Range<Int>) {
     guard index + 2 < path.count else { return }
-    tinyalign_prefetch(
-      rows + path[index + 2] * stride + heads.lowerBound * headDimension, heads.count * headDimension)
+    tinyalign_prefetch(rows + path[index + 2] * stride, groups.count * headDimension)
+  }
+
+  /// Calls `body` with each head of keys and values in `groups`, each query head that reads it, and the latter's number
+  /// counted from the first of all.
+  @inline(__always)
+  private func forEachHead(_ groups: Range<Int>, _ body: (_ group: Int, _ head: Int, _ number: Int) -> Void) {
+    var number = 0
+    for group in groups {
+      for head in group * groupSize..<(group + 1) * groupSize {
+        body(group, head, number)
+        number += 1
+      }
+    }
   }
 
   /// The softmax weights of a node's heads: [heads, path].
   @inline(__always)
-  private func weigh(_ path: [Int], _ heads: Range<Int>, _ queryKeyValue: Floats, into weights: MutableFloats) {
+  private func weigh(_ path: [Int], _ groups: Range<Int>, _ queryKeyValue: Floats, into weights: MutableFloats) {
     let query = queryKeyValue + path[0] * stride
     for (index, ancestor) in path.enumerated() {
-      prefetch(queryKeyValue + hiddenSize, path, after: index, heads)
-      let key = queryKeyValue + ancestor * stride + hiddenSize
-      for head in heads {
-        let column = head * headDimension
-        weights[(head - heads.lowerBound) * path.count + index] =
-          dot(query + column, key + column, count: headDimension) * scale
+      prefetch(queryKeyValue + keyColumn(groups.lowerBound), path, after: index, groups)
+      let row = queryKeyValue + ancestor * stride
+      forEachHead(groups) { group, head, number in
+        weights[number * path.count + index] =
+          dot(query + head * headDimension, row + keyColumn(group), count: headDimension) * scale
       }
     }
-    for head in 0..<heads.count { softmaxInPlace(weights + head * path.count, count: path.count) }
+    for head in 0..<groups.count * groupSize { softmaxInPlace(weights + head * path.count, count: path.count) }
   }
 
   func forwardNodes(
-    _ nodes: [Int], _ queryKeyValue: Floats, _ parents: UnsafePointer<Int32>, _ heads: Range<Int>,
+    _ nodes: [Int], _ queryKeyValue: Floats, _ parents: UnsafePointer<Int32>, _ groups: Range<Int>,
     _ output: MutableFloats
   ) {
+    let headCount = groups.count * groupSize
     var path: [Int] = []
     for node in nodes {
       self.path(from: node, parents, into: &path)
-      withScratch(heads.count * path.count) { weights in
-        weigh(path, heads, queryKeyValue, into: weights)
-        let result = output + node * hiddenSize
-        let first = heads.lowerBound * headDimension
-        (result + first).update(repeating: 0, count: heads.count * headDimension)
+      withScratch(headCount * path.count) { weights in
+        weigh(path, groups, queryKeyValue, into: weights)
+        let result = output + node * querySize
+        let first = groups.lowerBound * groupSize * headDimension
+        (result + first).update(repeating: 0, count: headCount * headDimension)
         for (index, ancestor) in path.enumerated() {
-          prefetch(queryKeyValue + 2 * hiddenSize, path, after: index, heads)
-          let value = queryKeyValue + ancestor * stride + 2 * hiddenSize
-          for head in heads {
-            let column = head * headDimension
+          prefetch(queryKeyValue + valueColumn(groups.lowerBound), path, after: index, groups)
+          let row = queryKeyValue + ancestor * stride
+          forEachHead(groups) { group, head, number in
             addScaled(
-              value + column, scale: weights[(head - heads.lowerBound) * path.count + index], to: result + column,
+              row + valueColumn(group), scale: weights[number * path.count + index], to: result + head * headDimension,
               count: headDimension)
           }
         }
@@ -66,41 +77,41 @@ extension TreeAttention {
   }
 
   func backwardNodes(
-    _ nodes: [Int], _ queryKeyValue: Floats, _ parents: UnsafePointer<Int32>, _ heads: Range<Int>,
+    _ nodes: [Int], _ queryKeyValue: Floats, _ parents: UnsafePointer<Int32>, _ groups: Range<Int>,
     _ outputGradient: Floats, _ gradient: MutableFloats
   ) {
+    let headCount = groups.count * groupSize
     var path: [Int] = []
     for node in nodes {
       self.path(from: node, parents, into: &path)
       let count = path.count
-      withScratch(2 * heads.count * count) { weights in
-        weigh(path, heads, queryKeyValue, into: weights)
-        let weightGradients = weights + heads.count * count
-        let resultGradient = outputGradient + node * hiddenSize
+      withScratch(2 * headCount * count) { weights in
+        weigh(path, groups, queryKeyValue, into: weights)
+        let weightGradients = weights + headCount * count
+        let resultGradient = outputGradient + node * querySize
         for (index, ancestor) in path.enumerated() {
-          let value = queryKeyValue + ancestor * stride + 2 * hiddenSize
-          let valueGradient = gradient + ancestor * stride + 2 * hiddenSize
-          for head in heads {
-            let column = head * headDimension
-            let place = (head - heads.lowerBound) * count + index
-            weightGradients[place] = dot(resultGradient + column, value + column, count: headDimension)
-            addScaled(
-              resultGradient + column, scale: weights[place], to: valueGradient + column, count: headDimension)
+          let row = queryKeyValue + ancestor * stride
+          let rowGradient = gradient + ancestor * stride
+          forEachHead(groups) { group, head, number in
+            let headGradient = resultGradient + head * headDimension
+            let place = number * count + index
+            weightGradients[place] = dot(headGradient, row + valueColumn(group), count: headDimension)
+            addScaled(headGradient, scale: weights[place], to: rowGradient + valueColumn(group), count: headDimension)
           }
         }
-        for head in 0..<heads.count {
+        for head in 0..<headCount {
           softmaxBackward(weights + head * count, weightGradients + head * count, count: count)
         }
         let query = queryKeyValue + node * stride
         let queryGradient = gradient + node * stride
         for (index, ancestor) in path.enumerated() {
-          let key = queryKeyValue + ancestor * stride + hiddenSize
-          let keyGradient = gradient + ancestor * stride + hiddenSize
-          for head in heads {
+          let row = queryKeyValue + ancestor * stride
+          let rowGradient = gradient + ancestor * stride
+          forEachHead(groups) { group, head, number in
             let column = head * headDimension
-            let scoreGradient = weightGradients[(head - heads.lowerBound) * count + index] * scale
-            addScaled(key + column, scale: scoreGradient, to: queryGradient + column, count: headDimension)
-            addScaled(query + column, scale: scoreGradient, to: keyGradient + column, count: headDimension)
+            let scoreGradient = weightGradients[number * count + index] * scale
+            addScaled(row + keyColumn(group), scale: scoreGradient, to: queryGradient + column, count: headDimension)
+            addScaled(query + column, scale: scoreGradient, to: rowGradient + keyColumn(group), count: headDimension)
           }
         }
       }

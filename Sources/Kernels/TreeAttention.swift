@@ -1,7 +1,10 @@
 /// The sizes of one causal attention layer over a tree of tokens.
 public struct TreeAttention: Sendable {
-  /// Heads; they share nothing, so the work is split by them.
+  /// Heads of the queries.
   public var headCount: Int
+  /// Heads of keys and values; `headCount / keyValueHeadCount` query heads read the same one (Ainslie et al. 2023).
+  /// They share nothing, so the work is split by them.
+  public var keyValueHeadCount: Int
   /// Size of one head.
   public var headDimension: Int
   /// How many tokens back a token sees, itself included; `Int.max` where there is no limit.
@@ -10,37 +13,58 @@ public struct TreeAttention: Sendable {
   public var scale: Float
 
   /// The sizes of a layer.
-  public init(headCount: Int, headDimension: Int, window: Int = .max, scale: Float) {
+  public init(
+    headCount: Int, keyValueHeadCount: Int? = nil, headDimension: Int, window: Int = .max, scale: Float
+  ) {
     precondition(window > 0, "an attention window of \(window)")
+    let keyValueHeadCount = keyValueHeadCount ?? headCount
+    precondition(
+      keyValueHeadCount > 0 && headCount % keyValueHeadCount == 0,
+      "\(headCount) heads share \(keyValueHeadCount) heads of keys and values")
     self.headCount = headCount
+    self.keyValueHeadCount = keyValueHeadCount
     self.headDimension = headDimension
     self.window = window
     self.scale = scale
   }
 
-  var hiddenSize: Int { headCount * headDimension }
+  /// Size of a node's queries, and of what attention gives back.
+  public var querySize: Int { headCount * headDimension }
+  /// Size of a node's keys, and of its values.
+  public var keyValueSize: Int { keyValueHeadCount * headDimension }
   /// Elements from one node's query, key and value to the next node's.
-  var stride: Int { 3 * hiddenSize }
+  public var stride: Int { querySize + 2 * keyValueSize }
+  /// Query heads that read the same keys and values.
+  var groupSize: Int { headCount / keyValueHeadCount }
+
+  /// Where the key of a head of keys and values begins in a node's row.
+  @inline(__always) func keyColumn(_ group: Int) -> Int { querySize + group * headDimension }
+  /// Where its value begins.
+  @inline(__always) func valueColumn(_ group: Int) -> Int { querySize + keyValueSize + group * headDimension }
 
   /// Lets each node of `nodes` attend to itself and its ancestors.
   ///
   /// - Parameters:
-  ///   - queryKeyValue: [all nodes, 3 hiddenSize]: query, key and value of each node, heads side by side.
+  ///   - queryKeyValue: [all nodes, stride]: queries, keys and values of each node, heads side by side.
   ///   - parents: [all nodes]: each below its node's own index; -1 for a root.
   ///   - nodes: the nodes to compute; keys and values of their ancestors are read.
-  ///   - output: [all nodes, hiddenSize]; the rows of `nodes` are overwritten.
-  /// - Complexity: 4 * hiddenSize FLOPs for each pair of a node and an ancestor.
+  ///   - output: [all nodes, querySize]; the rows of `nodes` are overwritten.
+  /// - Complexity: 4 * querySize FLOPs for each pair of a node and an ancestor.
   public func forward(
     _ queryKeyValue: Floats, parents: UnsafePointer<Int32>, nodes: Range<Int>, into output: MutableFloats
   ) {
     let runs = TreeRun.runs(parents: parents, nodes: nodes, window: window)
-    parallel(headCount) { heads in
+    parallel(keyValueHeadCount) { groups in
       for run in runs {
         switch run {
         case .scattered(let nodes):
-          forwardNodes(nodes, queryKeyValue, parents, heads, output)
+          forwardNodes(nodes, queryKeyValue, parents, groups, output)
         case .chain(let chain):
-          for head in heads { forwardChain(chain, head, queryKeyValue, output) }
+          for group in groups {
+            for head in group * groupSize..<(group + 1) * groupSize {
+              forwardChain(chain, head, group, queryKeyValue, output)
+            }
+          }
         }
       }
     }
@@ -49,21 +73,25 @@ public struct TreeAttention: Sendable {
   /// The gradients of ``forward(_:parents:nodes:into:)``; the weights are computed again.
   ///
   /// - Parameters:
-  ///   - outputGradient: [all nodes, hiddenSize].
-  ///   - queryKeyValueGradient: [all nodes, 3 hiddenSize]; added to, for `nodes` and their ancestors.
+  ///   - outputGradient: [all nodes, querySize].
+  ///   - queryKeyValueGradient: [all nodes, stride]; added to, for `nodes` and their ancestors.
   public func backward(
     _ queryKeyValue: Floats, parents: UnsafePointer<Int32>, nodes: Range<Int>, outputGradient: Floats,
     queryKeyValueGradient: MutableFloats
   ) {
     let runs = TreeRun.runs(parents: parents, nodes: nodes, window: window)
-    // Heads touch disjoint columns, so threads that share out the heads never write to the same element.
-    parallel(headCount) { heads in
+    // They touch disjoint columns, so threads that share out the heads of keys and values never write to the same element.
+    parallel(keyValueHeadCount) { groups in
       for run in runs {
         switch run {
         case .scattered(let nodes):
-          backwardNodes(nodes, queryKeyValue, parents, heads, outputGradient, queryKeyValueGradient)
+          backwardNodes(nodes, queryKeyValue, parents, groups, outputGradient, queryKeyValueGradient)
         case .chain(let chain):
-          for head in heads { backwardChain(chain, head, queryKeyValue, outputGradient, queryKeyValueGradient) }
+          for group in groups {
+            for head in group * groupSize..<(group + 1) * groupSize {
+              backwardChain(chain, head, group, queryKeyValue, outputGradient, queryKeyValueGradient)
+            }
+          }
         }
       }
     }

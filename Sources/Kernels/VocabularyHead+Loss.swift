@@ -29,11 +29,11 @@ public struct ReferenceLogits {
 public struct HeadGradients {
   /// [rows, hiddenSize], overwritten.
   public var hidden: MutableFloats
-  /// [vocabularySize, hiddenSize], added to.
-  public var weight: MutableFloats
+  /// [vocabularySize, hiddenSize], added to; nil where the head is not trained.
+  public var weight: MutableFloats?
 
   /// Memory for the gradients.
-  public init(hidden: MutableFloats, weight: MutableFloats) {
+  public init(hidden: MutableFloats, weight: MutableFloats?) {
     self.hidden = hidden
     self.weight = weight
   }
@@ -77,9 +77,11 @@ extension VocabularyHead {
           linearInputGradient(
             logits, weight: weight, into: gradients.hidden + start * hiddenSize,
             rows: count, inputSize: hiddenSize, outputSize: vocabularySize)
-          accumulateLinearWeightGradient(
-            chunkHidden, outputGradient: logits, weightGradient: gradients.weight,
-            rows: count, inputSize: hiddenSize, outputSize: vocabularySize)
+          if let weightGradient = gradients.weight {
+            accumulateLinearWeightGradient(
+              chunkHidden, outputGradient: logits, weightGradient: weightGradient,
+              rows: count, inputSize: hiddenSize, outputSize: vocabularySize)
+          }
         }
       }
     }

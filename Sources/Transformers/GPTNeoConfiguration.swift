@@ -63,22 +63,17 @@ public struct GPTNeoConfiguration: Sendable, Equatable {
   ///
   /// - Throws: ``CheckpointError`` that names the key of `config.json`.
   public func validate(file: String = "config.json") throws {
-    func check(_ condition: Bool, _ reason: String) throws {
-      guard condition else { throw CheckpointError.malformed(file: file, offset: nil, reason: reason) }
-    }
-    func checkSize(_ value: Int, _ key: String, _ limit: Int) throws {
-      try check(value >= 1 && value <= limit, "\(key) is \(value), not between 1 and \(limit)")
-    }
-    try checkSize(vocabularySize, "vocab_size", 1 << 22)
-    try checkSize(hiddenSize, "hidden_size", 1 << 16)
-    try checkSize(headCount, "num_heads", 1 << 12)
-    try checkSize(attentionLayers.count, "num_layers", Self.maximumLayerCount)
-    try checkSize(intermediateSize, "intermediate_size", 1 << 18)
-    try checkSize(contextLength, "max_position_embeddings", 1 << 20)
-    try checkSize(windowSize, "window_size", 1 << 20)
-    try check(hiddenSize % headCount == 0, "hidden_size \(hiddenSize) is not a multiple of num_heads \(headCount)")
-    try check(layerNormEpsilon > 0 && layerNormEpsilon < 1, "layer_norm_epsilon is \(layerNormEpsilon)")
-    try check(initializerRange >= 0 && initializerRange.isFinite, "initializer_range is \(initializerRange)")
+    let check = ConfigurationCheck(file: file)
+    try check.size(vocabularySize, "vocab_size", 1 << 22)
+    try check.size(hiddenSize, "hidden_size", 1 << 16)
+    try check.size(headCount, "num_heads", 1 << 12)
+    try check.size(attentionLayers.count, "num_layers", Self.maximumLayerCount)
+    try check.size(intermediateSize, "intermediate_size", 1 << 18)
+    try check.size(contextLength, "max_position_embeddings", 1 << 20)
+    try check.size(windowSize, "window_size", 1 << 20)
+    try check.holds(hiddenSize % headCount == 0, "hidden_size \(hiddenSize) is not a multiple of num_heads \(headCount)")
+    try check.epsilon(layerNormEpsilon, "layer_norm_epsilon")
+    try check.initializerRange(initializerRange)
   }
 }
 

@@ -39,6 +39,9 @@ public protocol LanguageModel: AnyObject, Sendable {
   /// Where the head's weight starts in ``parameters``: the token embedding's place where the two are tied.
   var headOffset: Int { get }
 
+  /// What is trained instead of the parameters, if anything.
+  var adapter: LowRankAdapter? { get }
+
   /// The matrices below the head that each token is multiplied with, from first to last.
   var linearShapes: [LinearShape] { get }
 
@@ -56,14 +59,22 @@ public protocol LanguageModel: AnyObject, Sendable {
   /// Afterwards row r of `activations.hidden` is the normalised hidden state of node r.
   func forward(_ tree: TokenTree, nodes: Range<Int>, activations: Activations)
 
-  /// Adds the gradients of all parameters below the head.
+  /// Adds the gradients of all trained parameters below the head.
   ///
   /// - Parameters:
   ///   - hiddenGradient: [tree.count, hiddenSize]: the loss's gradient with respect to `activations.hidden`.
-  ///   - gradients: as long as ``parameters``.
+  ///   - gradients: as long as ``trainedParameters``.
   func backward(_ tree: TokenTree, activations: Activations, hiddenGradient: FloatBuffer, gradients: FloatBuffer)
 
-  /// Writes `config.json` and `model.safetensors` into an existing folder.
+  /// The same model, with the same parameters in the same memory, that trains a new low-rank adapter in their place.
+  ///
+  /// - Throws: ``LowRankError`` where the settings do not fit the model.
+  func adapted(_ settings: LowRankSettings, seed: UInt64) throws -> any LanguageModel
+
+  /// The same model, with the same parameters in the same memory, without an adapter.
+  func withoutAdapter() -> any LanguageModel
+
+  /// Writes `config.json` and `model.safetensors` into an existing folder, an adapter added to the parameters.
   ///
   /// - Throws: ``CheckpointError`` where the folder cannot be written or a parameter is not finite.
   func save(to folder: URL, elementType: ElementType) throws
@@ -75,6 +86,9 @@ extension LanguageModel {
     VocabularyHead(
       weight: Floats(parameters.pointer + headOffset), vocabularySize: vocabularySize, hiddenSize: hiddenSize)
   }
+
+  /// What an optimiser changes: the adapter's matrices where there is one, else all parameters.
+  public var trainedParameters: FloatBuffer { adapter?.parameters ?? parameters }
 
   /// Number of parameters.
   public var parameterCount: Int { layout.count }

@@ -10,7 +10,7 @@ struct ModelKind: Decodable {
 }
 
 /// The values of `model_type` that can be loaded.
-public let supportedModelTypes = ["gpt_neo"]
+public let supportedModelTypes = ["gpt_neo", "gpt2", "llama"]
 
 /// The language model of a Hugging Face folder.
 ///
@@ -19,6 +19,8 @@ public func loadLanguageModel(_ source: ModelSource) throws -> any LanguageModel
   let kind = try source.decodeJSON(ModelKind.self, from: "config.json")
   switch kind.modelType {
   case "gpt_neo": return try GPTNeo(source: source)
+  case "gpt2": return try GPT2(source: source)
+  case "llama": return try Llama(source: source)
   case let other:
     throw CheckpointError.unsupported(
       file: "\(source.description)/config.json",

@@ -1,0 +1,35 @@
+import Checkpoints
+
+/// Checks the values of a `config.json`.
+struct ConfigurationCheck {
+  /// The file's path, for messages.
+  let file: String
+
+  func holds(_ condition: Bool, _ reason: @autoclosure () -> String) throws {
+    guard condition else { throw CheckpointError.malformed(file: file, offset: nil, reason: reason()) }
+  }
+
+  func size(_ value: Int, _ key: String, _ limit: Int) throws {
+    try holds(value >= 1 && value <= limit, "\(key) is \(value), not between 1 and \(limit)")
+  }
+
+  func epsilon(_ value: Float, _ key: String) throws { try holds(value > 0 && value < 1, "\(key) is \(value)") }
+
+  func initializerRange(_ value: Float) throws {
+    try holds(value >= 0 && value.isFinite, "initializer_range is \(value)")
+  }
+}
+
+/// A token id of `config.json`, or several, of which the first is used: some models name more than one end of text.
+struct TokenIDs: Decodable {
+  var first: Int?
+
+  init(from decoder: any Decoder) throws {
+    let value = try decoder.singleValueContainer()
+    if let ids = try? value.decode([Int].self) {
+      first = ids.first
+    } else {
+      first = try value.decode(Int.self)
+    }
+  }
+}

@@ -1,0 +1,179 @@
+public import Checkpoints
+public import Foundation
+public import Kernels
+
+/// GPT-Neo (Black et al. 2021), the architecture of the TinyStories models (Eldan and Li 2023).
+public typealias GPTNeo = DecoderModel<GPTNeoConfiguration>
+/// GPT-2 (Radford et al. 2019).
+public typealias GPT2 = DecoderModel<GPT2Configuration>
+/// The Llama family (Touvron et al. 2023): Llama, TinyLlama, SmolLM2, and the stories models of llama2.c.
+public typealias Llama = DecoderModel<LlamaConfiguration>
+
+/// A decoder-only language model of one architecture.
+public final class DecoderModel<Configuration: DecoderConfiguration>: LanguageModel {
+  /// Sizes and constants.
+  public let configuration: Configuration
+  /// The parameters, and what is computed with them.
+  public let network: DecoderNetwork
+
+  private init(configuration: Configuration, network: DecoderNetwork) {
+    self.configuration = configuration
+    self.network = network
+  }
+
+  /// A model without values: the parameters are not set.
+  private convenience init(emptyWith configuration: Configuration, _ decoder: DecoderDescription) {
+    self.init(
+      configuration: configuration,
+      network: DecoderNetwork(shape: decoder.shape, layout: decoder.layout, places: decoder.places))
+  }
+
+  /// A model with random weights as transformers initialises them: normal with the configured deviation, norms one, biases zero.
+  ///
+  /// - Throws: ``CheckpointError`` for a configuration that makes no model, or one larger than this computer's memory.
+  public convenience init(randomWith configuration: Configuration, seed: UInt64) throws {
+    try configuration.validate(file: "config.json")
+    let decoder = configuration.decoder
+    try decoder.layout.checkMemory(file: "config.json")
+    self.init(emptyWith: configuration, decoder)
+    let random = KeyedRandom(seed: seed)
+    let normWeights = Set(
+      decoder.places.layers.flatMap { [$0.norm1.weight, $0.norm2.weight] } + [decoder.places.finalNorm.weight])
+    for (index, parameter) in layout.parameters.enumerated() {
+      let values = UnsafeMutableBufferPointer(rebasing: parameters.elements[parameter.range])
+      if parameter.shape.count == 2 {
+        let tensor = random.keyed(index)
+        for element in values.indices {
+          values[element] = Float(tensor.keyed(element).normal) * configuration.initializerRange
+        }
+      } else {
+        values.update(repeating: normWeights.contains(parameter.range.lowerBound) ? 1 : 0)
+      }
+    }
+  }
+
+  /// The model of a Hugging Face folder, or of anything that is presented as one: `config.json` and weights.
+  ///
+  /// - Throws: ``CheckpointError`` where a file is missing, damaged, or does not fit the configuration.
+  public convenience init(source: ModelSource) throws {
+    let configuration = try source.decodeJSON(Configuration.self, from: "config.json")
+    try configuration.validate(file: source.path(of: "config.json"))
+    let decoder = configuration.decoder
+    let tensors = try Safetensors(source)
+    let prefix = Configuration.basePrefix
+    // transformers' base models save the same tensors without the prefix.
+    let names = decoder.layout.parameters.map { parameter in
+      let bare = String(parameter.name.dropFirst(prefix.count))
+      let isBare =
+        parameter.name.hasPrefix(prefix) && tensors.shape(of: parameter.name) == nil && tensors.shape(of: bare) != nil
+      return isBare ? bare : parameter.name
+    }
+    // Before memory is taken: a small file may announce a huge model.
+    for (name, parameter) in zip(names, decoder.layout.parameters) {
+      guard let shape = tensors.shape(of: name) else {
+        throw CheckpointError.missingTensor(name: name, file: tensors.name)
+      }
+      guard shape == parameter.shape else {
+        throw CheckpointError.shapeMismatch(tensor: name, expected: parameter.shape, found: shape)
+      }
+    }
+    try decoder.layout.checkMemory(file: tensors.name)
+    self.init(emptyWith: configuration, decoder)
+    var loader = TensorLoader(tensors)
+    for (name, parameter) in zip(names, layout.parameters) {
+      try loader.load(
+        name, shape: parameter.shape, into: UnsafeMutableBufferPointer(rebasing: parameters.elements[parameter.range]))
+    }
+    // A head that is the token embedding again is often saved nevertheless.
+    try loader.finish { Configuration.ignores($0) || $0 == "lm_head.weight" }
+  }
+
+  // MARK: - LanguageModel
+
+  /// Number of tokens.
+  public var vocabularySize: Int { network.shape.vocabularySize }
+  /// Longest sequence, in tokens.
+  public var contextLength: Int { network.shape.contextLength }
+  /// Size of a hidden state.
+  public var hiddenSize: Int { network.shape.hiddenSize }
+  /// Names, shapes and places of all tensors, named as transformers names them.
+  public var layout: ParameterLayout { network.layout }
+  /// The parameters, in the order of ``layout``.
+  public var parameters: FloatBuffer { network.parameters }
+  /// Where the head's weight starts in ``parameters``.
+  public var headOffset: Int { network.places.head }
+  /// What is trained instead of the parameters, if anything.
+  public var adapter: LowRankAdapter? { network.adapter }
+  /// The matrices below the head that each token is multiplied with, from first to last.
+  public var linearShapes: [LinearShape] { network.linearShapes }
+
+  /// The token that ends a text, where the configuration names one of the vocabulary.
+  ///
+  /// Small models often keep the 50,256 of a larger vocabulary in their configuration: that is no token of theirs.
+  public var endOfTextID: Int? {
+    configuration.endOfTextID.flatMap { (0..<vocabularySize).contains($0) ? $0 : nil }
+  }
+
+  /// FLOPs of attention in one forward pass.
+  public func attentionFlops(_ tree: TokenTree) -> Int { network.attentionFlops(tree) }
+
+  /// An independent copy.
+  public func copy() -> any LanguageModel { DecoderModel(configuration: configuration, network: network.copy()) }
+
+  /// Memory for the nodes of a tree.
+  public func makeActivations(capacity: Int, keepsForBackward: Bool) -> Activations {
+    network.makeActivations(capacity: capacity, keepsForBackward: keepsForBackward)
+  }
+
+  /// Computes `nodes`; all nodes before them must have been computed with the same activations.
+  ///
+  /// - Precondition: tokens lie in the vocabulary and positions below ``contextLength``.
+  public func forward(_ tree: TokenTree, nodes: Range<Int>, activations: Activations) {
+    network.forward(tree, nodes: nodes, activations: activations)
+  }
+
+  /// Adds the gradients of all trained parameters below the head.
+  ///
+  /// - Parameters:
+  ///   - hiddenGradient: [tree.count, hiddenSize]: the loss's gradient with respect to `activations.hidden`.
+  ///   - gradients: as long as ``LanguageModel/trainedParameters``.
+  public func backward(
+    _ tree: TokenTree, activations: Activations, hiddenGradient: FloatBuffer, gradients: FloatBuffer
+  ) {
+    network.backward(tree, activations: activations, hiddenGradient: hiddenGradient, gradients: gradients)
+  }
+
+  /// Writes `config.json` and `model.safetensors`, which transformers loads, into an existing folder.
+  ///
+  /// - Throws: ``CheckpointError`` where the folder cannot be written or a parameter is not finite.
+  public func save(to folder: URL, elementType: ElementType) throws {
+    let encoder = JSONEncoder()
+    encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
+    try writeAtomically(try encoder.encode(configuration), to: folder.appending(path: "config.json"))
+    let network = network.merged()
+    let tensors = network.layout.parameters.map { parameter in
+      TensorToWrite(
+        name: parameter.name, shape: parameter.shape,
+        values: UnsafeBufferPointer(rebasing: network.parameters.elements[parameter.range]))
+    }
+    try withExtendedLifetime(network) {
+      try writeSafetensors(tensors, elementType: elementType, to: folder.appending(path: "model.safetensors"))
+    }
+  }
+
+  // MARK: - Adapters
+
+  /// The same model, with the same parameters in the same memory, that trains a new low-rank adapter in their place.
+  ///
+  /// - Throws: ``LowRankError`` where the settings do not fit the model.
+  public func adapted(_ settings: LowRankSettings, seed: UInt64) throws -> any LanguageModel {
+    DecoderModel(
+      configuration: configuration,
+      network: DecoderNetwork(sharing: network, adapter: try network.makeAdapter(settings, seed: seed)))
+  }
+
+  /// The same model, with the same parameters in the same memory, without an adapter.
+  public func withoutAdapter() -> any LanguageModel {
+    DecoderModel(configuration: configuration, network: DecoderNetwork(sharing: network, adapter: nil))
+  }
+}
