@@ -136,7 +136,8 @@ extension TreeAttention {
       for (index, node) in chain.path.enumerated() {
         let target = gradient + node * stride
         addScaled(keyGradient + index * headDimension, scale: 1, to: target + keyColumn(group), count: headDimension)
-        addScaled(valueGradient + index * headDimension, scale: 1, to: target + valueColumn(group), count: headDimension)
+        addScaled(
+          valueGradient + index * headDimension, scale: 1, to: target + valueColumn(group), count: headDimension)
       }
     }
   }

@@ -172,6 +172,11 @@ public final class DecoderModel<Configuration: DecoderConfiguration>: LanguageMo
       network: DecoderNetwork(sharing: network, adapter: try network.makeAdapter(settings, seed: seed)))
   }
 
+  /// A model whose parameters have the adapter added to them; itself where there is none.
+  public func merged() -> any LanguageModel {
+    adapter == nil ? self : DecoderModel(configuration: configuration, network: network.merged())
+  }
+
   /// The same model, with the same parameters in the same memory, without an adapter.
   public func withoutAdapter() -> any LanguageModel {
     DecoderModel(configuration: configuration, network: DecoderNetwork(sharing: network, adapter: nil))

@@ -71,7 +71,8 @@ public struct GPTNeoConfiguration: Sendable, Equatable {
     try check.size(intermediateSize, "intermediate_size", 1 << 18)
     try check.size(contextLength, "max_position_embeddings", 1 << 20)
     try check.size(windowSize, "window_size", 1 << 20)
-    try check.holds(hiddenSize % headCount == 0, "hidden_size \(hiddenSize) is not a multiple of num_heads \(headCount)")
+    try check.holds(
+      hiddenSize % headCount == 0, "hidden_size \(hiddenSize) is not a multiple of num_heads \(headCount)")
     try check.epsilon(layerNormEpsilon, "layer_norm_epsilon")
     try check.initializerRange(initializerRange)
   }

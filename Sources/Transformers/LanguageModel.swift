@@ -71,6 +71,9 @@ public protocol LanguageModel: AnyObject, Sendable {
   /// - Throws: ``LowRankError`` where the settings do not fit the model.
   func adapted(_ settings: LowRankSettings, seed: UInt64) throws -> any LanguageModel
 
+  /// A model whose parameters have the adapter added to them; itself where there is none.
+  func merged() -> any LanguageModel
+
   /// The same model, with the same parameters in the same memory, without an adapter.
   func withoutAdapter() -> any LanguageModel
 

@@ -23,7 +23,10 @@ extension LlamaConfiguration: DecoderConfiguration {
       return DecoderPlaces.Layer(
         norm1: builder.norm(name + "input_layernorm", size: hiddenSize, hasBias: false),
         queryKeyValue: builder.linear(
-          [(attention + "q_proj", querySize), (attention + "k_proj", keyValueSize), (attention + "v_proj", keyValueSize)],
+          [
+            (attention + "q_proj", querySize), (attention + "k_proj", keyValueSize),
+            (attention + "v_proj", keyValueSize),
+          ],
           inputSize: hiddenSize, hasBias: hasAttentionBias),
         output: builder.linear([(attention + "o_proj", hiddenSize)], inputSize: querySize, hasBias: hasAttentionBias),
         norm2: builder.norm(name + "post_attention_layernorm", size: hiddenSize, hasBias: false),

@@ -71,6 +71,50 @@ import Testing
     expectGradient(gradient.bias, of: { loss(input, weight, $0) }, at: bias)
   }
 
+  @Test func `normalisation by the root mean square`() {
+    let (rows, size) = (3, 5)
+    let input = doubles(15, seed: 1)
+    let weight = doubles(5, seed: 2)
+    let upstream = doubles(15, seed: 4)
+    func loss(_ input: [Double], _ weight: [Double]) -> Double {
+      Reference.dot(upstream, Reference.rmsNorm(input, weight: weight, epsilon: 0.1, rows: rows, size: size).output)
+    }
+    let gradient = Reference.rmsNormBackward(
+      input, weight: weight, epsilon: 0.1, outputGradient: upstream, rows: rows, size: size)
+    expectGradient(gradient.input, of: { loss($0, weight) }, at: input)
+    expectGradient(gradient.weight, of: { loss(input, $0) }, at: weight)
+    let known = Reference.rmsNorm([3, 4], weight: [1, 10], epsilon: 12.5, rows: 1, size: 2)
+    #expect(Comparison(known.output, [0.6, 8]).matches(absolute: 1e-14))
+    #expect(Comparison(known.inverseDeviations, [0.2]).matches(absolute: 1e-14))
+  }
+
+  @Test func `SwiGLU, whose gate PyTorch gives to six digits`() {
+    let points = (-40...40).map { Double($0) / 8 }
+    expectGradient(points.map(Reference.siluSlope), of: { $0.map(Reference.silu).reduce(0, +) }, at: points)
+    #expect(
+      Comparison([-1.0, 0.5, 2].map(Reference.silu), [-0.268_941, 0.311_230, 1.761_594]).matches(absolute: 1e-6))
+    let gateUp = doubles(12, seed: 1)
+    let upstream = doubles(6, seed: 2)
+    let gradient = Reference.swiGLUBackward(gateUp, outputGradient: upstream, rows: 2, size: 3)
+    expectGradient(gradient, of: { Reference.dot(upstream, Reference.swiGLU($0, rows: 2, size: 3)) }, at: gateUp)
+    // The gate is the first half of a row.
+    #expect(Comparison(Reference.swiGLU([2, 10], rows: 1, size: 1), [17.615_94]).matches(absolute: 1e-4))
+  }
+
+  @Test func `rotations turn by the angle, keep lengths, and their inverse is their gradient`() {
+    let frequencies = [1.0, 0.25]
+    let turned = Reference.rotated([1, 0, 0, 2], positions: [2], frequencies: frequencies, headCount: 1)
+    // cos 2, -2 sin 0.5, sin 2, 2 cos 0.5.
+    #expect(Comparison(turned, [-0.416_147, -0.958_851, 0.909_297, 1.755_165]).matches(absolute: 1e-6))
+    let rows = doubles(16, seed: 1)
+    let upstream = doubles(16, seed: 2)
+    func turn(_ rows: [Double], isInverse: Bool = false) -> [Double] {
+      Reference.rotated(rows, positions: [3, 7], frequencies: frequencies, headCount: 2, isInverse: isInverse)
+    }
+    #expect(Comparison(turn(turn(rows), isInverse: true), rows).matches(absolute: 1e-14))
+    expectGradient(turn(upstream, isInverse: true), of: { Reference.dot(upstream, turn($0)) }, at: rows)
+  }
+
   @Test func `GELU, whose values PyTorch gives to six digits`() {
     let points = (-40...40).map { Double($0) / 8 }
     let slopes = points.map(Reference.geluTanhSlope)
@@ -103,6 +147,29 @@ import Testing
         gradient, of: { Reference.dot(counted, Reference.treeAttention($0, parents: parents, layer: layer)) },
         at: point)
     }
+  }
+
+  @Test func `tree attention whose query heads share keys and values`() {
+    let parents = [-1, 0, 1, 1, 3, -1, 5]
+    let layer = Reference.Attention(headCount: 4, keyValueHeadCount: 2, headDimension: 3, window: 3, scale: 0.7)
+    let point = doubles(parents.count * layer.rowSize, seed: 1)
+    let upstream = doubles(parents.count * layer.hiddenSize, seed: 2)
+    let gradient = Reference.treeAttentionBackward(
+      point, parents: parents, nodes: 0..<7, outputGradient: upstream, layer: layer)
+    expectGradient(
+      gradient, of: { Reference.dot(upstream, Reference.treeAttention($0, parents: parents, layer: layer)) },
+      at: point)
+    // Heads 0 and 1 read the first keys and values, 2 and 3 the second: written out, it is attention without sharing.
+    var rows: [Double] = []
+    for node in parents.indices {
+      let row = Array(point[node * layer.rowSize..<(node + 1) * layer.rowSize])
+      rows += row[..<12]
+      for part in [12, 18] { for head in [0, 0, 1, 1] { rows += row[part + head * 3..<part + (head + 1) * 3] } }
+    }
+    let plain = Reference.Attention(headCount: 4, headDimension: 3, window: 3, scale: 0.7)
+    #expect(
+      Reference.treeAttention(point, parents: parents, layer: layer)
+        == Reference.treeAttention(rows, parents: parents, layer: plain))
   }
 
   @Test func `attention of a sequence without limit equals attention of a text over its last token`() {

@@ -16,19 +16,24 @@ extension KernelTests {
       let outputGradient: Guarded
       let initialGradient: [Float]
 
-      init(_ tree: (name: String, parents: [Int]), heads: Int, dimension: Int, window: Int, seed: Int) {
+      init(
+        _ tree: (name: String, parents: [Int]), heads: Int, keyValueHeads: Int? = nil, dimension: Int, window: Int,
+        seed: Int
+      ) {
         var random = TestRandom(seed)
         parents = tree.parents
         shortParents = parents.map { Int32($0) }
         let scale: Float = seed % 2 == 0 ? 1 : 1 / Float(dimension).squareRoot()
-        fast = TreeAttention(headCount: heads, headDimension: dimension, window: window, scale: scale)
+        fast = TreeAttention(
+          headCount: heads, keyValueHeadCount: keyValueHeads, headDimension: dimension, window: window, scale: scale)
         plain = Reference.Attention(
-          headCount: heads, headDimension: dimension, window: window, scale: Double(scale))
-        let size = heads * dimension
-        input = Guarded(random.floats(parents.count * 3 * size, in: -1.5...1.5))
-        outputGradient = Guarded(random.floats(parents.count * size))
-        initialGradient = random.floats(parents.count * 3 * size)
-        label = "\(tree.name), \(heads) heads of \(dimension), window \(window)"
+          headCount: heads, keyValueHeadCount: keyValueHeads, headDimension: dimension, window: window,
+          scale: Double(scale))
+        input = Guarded(random.floats(parents.count * plain.rowSize, in: -1.5...1.5))
+        outputGradient = Guarded(random.floats(parents.count * plain.hiddenSize))
+        initialGradient = random.floats(parents.count * plain.rowSize)
+        let sharing = keyValueHeads.map { " that share \($0) of keys and values" } ?? ""
+        label = "\(tree.name), \(heads) heads of \(dimension)\(sharing), window \(window)"
       }
 
       /// Also keeps the inputs alive while kernels hold their addresses.
@@ -57,6 +62,14 @@ extension KernelTests {
             cases.append(Case(tree, heads: heads, dimension: dimension, window: window, seed: cases.count))
           }
         }
+        // Several query heads for each head of keys and values, at the group sizes of Llama and SmolLM2, and one for all.
+        for (heads, keyValueHeads) in [(4, 2), (9, 3), (5, 1), (3, 3)] {
+          let dimension = [1, 4, 6, 8, 17][(index + heads) % 5]
+          cases.append(
+            Case(
+              tree, heads: heads, keyValueHeads: keyValueHeads, dimension: dimension, window: index % 3 == 0 ? 9 : .max,
+              seed: cases.count))
+        }
       }
       return cases
     }
@@ -77,12 +90,13 @@ extension KernelTests {
     @Test func `range by range it is what it is at once, and touches no other rows`() {
       for (seed, item) in Self.cases().enumerated() {
         let size = item.plain.hiddenSize
+        let rowSize = item.plain.rowSize
         let expected = Reference.treeAttention(item.input.values.doubles, parents: item.parents, layer: item.plain)
         let output = Guarded(overwritten: expected.count)
         for nodes in item.ranges(seed: seed) {
           // Keys, values and queries of later nodes may not matter yet.
           var known = item.input.values
-          for index in nodes.upperBound * 3 * size..<known.count { known[index] = .nan }
+          for index in nodes.upperBound * rowSize..<known.count { known[index] = .nan }
           let input = Guarded(known)
           item.fast.forward(input.readOnly, parents: item.shortParents, nodes: nodes, into: output.pointer)
           checkMargins(input)
@@ -136,8 +150,7 @@ extension KernelTests {
     @Test func `level by level it is what it is at once`() {
       let tree = ("long stories", Trees.longStories())
       for (seed, window) in [4, 12, 60, .max].enumerated() {
-        let item = Case(tree, heads: 2, dimension: 8, window: window, seed: seed)
-        let size = item.plain.hiddenSize
+        let item = Case(tree, heads: 4, keyValueHeads: seed % 2 == 0 ? 4 : 2, dimension: 8, window: window, seed: seed)
         let expected = Reference.treeAttention(item.input.values.doubles, parents: item.parents, layer: item.plain)
         let whole = Guarded(overwritten: expected.count)
         item.fast.forward(item.input.readOnly, parents: item.shortParents, nodes: item.everything, into: whole.pointer)
@@ -146,7 +159,7 @@ extension KernelTests {
         let input = Guarded(overwritten: item.input.count)
         for level in Trees.levels(item.parents) {
           // A level's queries, keys and values are there only once it is reached.
-          let row = 3 * size
+          let row = item.plain.rowSize
           (input.pointer + level.lowerBound * row).update(
             from: item.input.pointer + level.lowerBound * row, count: level.count * row)
           item.fast.forward(input.readOnly, parents: item.shortParents, nodes: level, into: output.pointer)

@@ -3,6 +3,8 @@ extension Reference {
   public struct Attention: Sendable {
     /// Number of heads.
     public var headCount: Int
+    /// Number of heads of keys and values: query head h reads number h * keyValueHeadCount / headCount.
+    public var keyValueHeadCount: Int
     /// Size of one head.
     public var headDimension: Int
     /// How many tokens a token sees, itself included; `Int.max` for all.
@@ -11,8 +13,11 @@ extension Reference {
     public var scale: Double
 
     /// The sizes of a layer.
-    public init(headCount: Int, headDimension: Int, window: Int, scale: Double) {
+    public init(
+      headCount: Int, keyValueHeadCount: Int? = nil, headDimension: Int, window: Int, scale: Double
+    ) {
       self.headCount = headCount
+      self.keyValueHeadCount = keyValueHeadCount ?? headCount
       self.headDimension = headDimension
       self.window = window
       self.scale = scale
@@ -20,6 +25,18 @@ extension Reference {
 
     /// Size of all heads together.
     public var hiddenSize: Int { headCount * headDimension }
+    /// Size of a node's row: all queries, all keys, all values.
+    public var rowSize: Int { (headCount + 2 * keyValueHeadCount) * headDimension }
+
+    /// Where element `k` of a node's query, of the key that it meets, and of the value that it gets, are.
+    func places(of node: Int, head: Int, _ k: Int) -> (query: Int, key: Int, value: Int) {
+      let row = node * rowSize
+      let shared = head * keyValueHeadCount / headCount
+      return (
+        row + head * headDimension + k, row + (headCount + shared) * headDimension + k,
+        row + (headCount + keyValueHeadCount + shared) * headDimension + k
+      )
+    }
   }
 
   /// The nodes that `node` sees: itself, its parent, ... up to `window` of them.
@@ -33,7 +50,7 @@ extension Reference {
     return path
   }
 
-  /// Attention over a forest; node i is row i of `queryKeyValue` [nodes, 3 hiddenSize]. Returns [nodes, hiddenSize].
+  /// Attention over a forest; node i is row i of `queryKeyValue` [nodes, rowSize]. Returns [nodes, hiddenSize].
   public static func treeAttention(_ queryKeyValue: [Double], parents: [Int], layer: Attention) -> [Double] {
     attention(
       queryKeyValue, seen: parents.indices.map { visible(from: $0, parents: parents, window: layer.window) }, layer)
@@ -50,25 +67,24 @@ extension Reference {
       let path = visible(from: node, parents: parents, window: layer.window)
       for head in 0..<layer.headCount {
         let weights = self.weights(of: node, path, head, queryKeyValue, layer)
-        let columns = head * layer.headDimension..<(head + 1) * layer.headDimension
+        let column = node * size + head * layer.headDimension
         var weightGradients: [Double] = []
         for ancestor in path {
           var sum = 0.0
-          for c in columns {
-            sum += outputGradient[node * size + c] * queryKeyValue[ancestor * 3 * size + 2 * size + c]
+          for k in 0..<layer.headDimension {
+            sum += outputGradient[column + k] * queryKeyValue[layer.places(of: ancestor, head: head, k).value]
           }
           weightGradients.append(sum)
         }
         let mean = dot(weights, weightGradients)
         for (index, ancestor) in path.enumerated() {
           let scoreGradient = weights[index] * (weightGradients[index] - mean) * layer.scale
-          for c in columns {
-            let query = node * 3 * size + c
-            let key = ancestor * 3 * size + size + c
-            let value = ancestor * 3 * size + 2 * size + c
+          for k in 0..<layer.headDimension {
+            let query = layer.places(of: node, head: head, k).query
+            let (_, key, value) = layer.places(of: ancestor, head: head, k)
             gradient[query] += scoreGradient * queryKeyValue[key]
             gradient[key] += scoreGradient * queryKeyValue[query]
-            gradient[value] += weights[index] * outputGradient[node * size + c]
+            gradient[value] += weights[index] * outputGradient[column + k]
           }
         }
       }
@@ -97,9 +113,10 @@ extension Reference {
     for (node, keys) in seen.enumerated() where !keys.isEmpty {
       for head in 0..<layer.headCount {
         let weights = self.weights(of: node, keys, head, queryKeyValue, layer)
-        for c in head * layer.headDimension..<(head + 1) * layer.headDimension {
+        for k in 0..<layer.headDimension {
           for (weight, key) in zip(weights, keys) {
-            output[node * size + c] += weight * queryKeyValue[key * 3 * size + 2 * size + c]
+            let value = queryKeyValue[layer.places(of: key, head: head, k).value]
+            output[node * size + head * layer.headDimension + k] += weight * value
           }
         }
       }
@@ -110,12 +127,12 @@ extension Reference {
   private static func weights(
     of node: Int, _ keys: [Int], _ head: Int, _ queryKeyValue: [Double], _ layer: Attention
   ) -> [Double] {
-    let size = layer.hiddenSize
     var scores: [Double] = []
     for key in keys {
       var score = 0.0
-      for c in head * layer.headDimension..<(head + 1) * layer.headDimension {
-        score += queryKeyValue[node * 3 * size + c] * queryKeyValue[key * 3 * size + size + c]
+      for k in 0..<layer.headDimension {
+        let query = queryKeyValue[layer.places(of: node, head: head, k).query]
+        score += query * queryKeyValue[layer.places(of: key, head: head, k).key]
       }
       scores.append(score * layer.scale)
     }

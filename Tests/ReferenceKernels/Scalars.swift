@@ -9,3 +9,7 @@ func hyperbolicTangent(_ x: Double) -> Double { tanh(x) }
 func errorFunction(_ x: Double) -> Double { erf(x) }
 
 func power(_ base: Double, _ exponent: Int) -> Double { pow(base, Double(exponent)) }
+
+func cosine(_ x: Double) -> Double { cos(x) }
+
+func sine(_ x: Double) -> Double { sin(x) }

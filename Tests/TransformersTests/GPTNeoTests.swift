@@ -6,44 +6,10 @@ import Testing
 import Transformers
 
 @Suite struct GPTNeoTests {
-  @Test func `log-probabilities equal transformers', beyond the window too`() throws {
-    let facts = try NeoFacts.load()
-    let model = try loadLanguageModel(neoSource("policy"))
-    let expected = try NeoTensors("log-probabilities")
-    #expect(facts.sequences.map(\.count) == [50, 17, 3, 1])
-    for sequence in facts.sequences {
-      let comparison = Comparison(model.logProbabilities(sequence), try expected.values("\(sequence.count)"))
-      #expect(comparison.matches(absolute: 2e-5), "\(sequence.count) tokens: \(comparison)")
-    }
-  }
-
-  @Test(arguments: [true, false])
-  func `gradients of the published loss equal PyTorch's, tensor by tensor`(isShared: Bool) throws {
-    let facts = try NeoFacts.load()
-    let model = try loadLanguageModel(neoSource("policy"))
-    let reference = try loadLanguageModel(neoSource("reference"))
-    let samples = isShared ? SampleTree(shared: facts) : SampleTree(unshared: facts)
-    let activations = model.makeActivations(capacity: samples.tree.count, keepsForBackward: true)
-    model.forward(samples.tree, activations: activations)
-    #expect(facts.losses.map(\.name) == ["none", "forward", "reverse"])
-    for kind in facts.losses {
-      var loss = samples.loss(facts, kind, vocabularySize: model.vocabularySize)
-      let gradients = neoGradients(
-        of: &loss, samples.tree, model, activations, reference: kind.weight == 0 ? nil : reference)
-      #expect(abs(loss.value - kind.value) <= 1e-6 * abs(kind.value), "\(kind.name): \(loss.value) for \(kind.value)")
-      let expected = try NeoTensors("gradient-\(kind.name)")
-      #expect(expected.file.entries.count == model.layout.parameters.count)
-      for parameter in model.layout.parameters {
-        let comparison = Comparison(Array(gradients.elements[parameter.range]), try expected.values(parameter.name))
-        #expect(comparison.matches(relative: 1e-5), "\(kind.name), \(parameter.name): \(comparison)")
-      }
-    }
-  }
-
   @Test func `a head of its own gets its own gradient, and equals transformers'`() throws {
-    let facts = try NeoFacts.load()
-    let model = try loadLanguageModel(neoSource("untied"))
-    let expected = try NeoTensors("variants")
+    let facts = try Architecture.neo.facts()
+    let model = try Architecture.neo.model("untied")
+    let expected = try Architecture.neo.tensors("variants")
     let sequence = facts.variantSequence
     let comparison = Comparison(model.logProbabilities(sequence), try expected.values("untied"))
     #expect(comparison.matches(absolute: 2e-5), "\(comparison)")
@@ -53,43 +19,9 @@ import Transformers
     let activations = model.makeActivations(capacity: tree.count, keepsForBackward: true)
     model.forward(tree, activations: activations)
     var loss = crossEntropy([sequence])
-    let gradients = neoGradients(of: &loss, tree, model, activations)
+    let gradients = lossGradients(of: &loss, tree, model, activations)
     #expect(model.layout.parameters.last?.name == "lm_head.weight")
-    for parameter in model.layout.parameters {
-      let comparison = Comparison(
-        Array(gradients.elements[parameter.range]), try expected.values("gradient." + parameter.name))
-      #expect(comparison.matches(relative: 1e-5), "\(parameter.name): \(comparison)")
-    }
-  }
-
-  @Test func `rows without targets still get entropy and divergences`() throws {
-    let facts = try NeoFacts.load()
-    let model = try loadLanguageModel(neoSource("policy"))
-    let reference = try loadLanguageModel(neoSource("reference"))
-    let sequence = facts.sequences[1]
-    var tree = TokenTree()
-    tree.appendChain(sequence)
-    let activations = model.makeActivations(capacity: tree.count, keepsForBackward: false)
-    model.forward(tree, activations: activations)
-    let referenceActivations = reference.makeActivations(capacity: tree.count, keepsForBackward: false)
-    reference.forward(tree, activations: referenceActivations)
-    var loss = HeadLoss(
-      targetStarts: [Int](repeating: 0, count: tree.count + 1), targetTokens: [], targetWeights: [])
-    model.head.evaluate(
-      &loss, hidden: activations.hidden.pointer,
-      reference: ReferenceLogits(hidden: referenceActivations.hidden.pointer, head: reference.head))
-    let ours = model.logProbabilities(sequence).map(Double.init)
-    let theirs = reference.logProbabilities(sequence).map(Double.init)
-    for row in 0..<tree.count {
-      let columns = row * model.vocabularySize..<(row + 1) * model.vocabularySize
-      let entropy = columns.reduce(0) { $0 - exp(ours[$1]) * ours[$1] }
-      let forward = columns.reduce(0) { $0 + exp(theirs[$1]) * (theirs[$1] - ours[$1]) }
-      let reverse = columns.reduce(0) { $0 + exp(ours[$1]) * (ours[$1] - theirs[$1]) }
-      #expect(abs(Double(loss.entropies[row]) - entropy) < 1e-5)
-      #expect(abs(Double(loss.forwardKLs[row]) - forward) < 1e-5 * max(1, forward))
-      #expect(abs(Double(loss.reverseKLs[row]) - reverse) < 1e-5 * max(1, reverse))
-      #expect(loss.entropies[row] > 0 && loss.forwardKLs[row] > 0)
-    }
+    try expectTensors(gradients, of: model) { try expected.values("gradient." + $0.name, of: $0) }
   }
 
   @Test func `FLOPs are those of the matrices and of what each token sees`() throws {
@@ -115,27 +47,7 @@ import Transformers
     let model = try GPTNeo(randomWith: configuration, seed: 3)
     #expect(model.parameters.array == (try GPTNeo(randomWith: configuration, seed: 3)).parameters.array)
     #expect(model.parameters.array != (try GPTNeo(randomWith: configuration, seed: 4)).parameters.array)
-    for parameter in model.layout.parameters {
-      let values = model.parameters.elements[parameter.range].map(Double.init)
-      switch parameter.shape.count {
-      case 2:
-        let deviation = (values.reduce(0) { $0 + $1 * $1 } / Double(values.count)).squareRoot()
-        #expect(abs(deviation - 0.1) < 0.01, "\(parameter.name): \(deviation)")
-        #expect(Set(values).count > values.count * 9 / 10)
-      default:
-        #expect(values.allSatisfy { $0 == (parameter.name.hasSuffix("weight") ? 1 : 0) }, "\(parameter.name)")
-      }
-    }
+    expectInitialized(model, deviation: 0.1)
     #expect(model.parameterCount == 50 * 32 + 40 * 32 + 3 * (12 * 32 * 32 + 10 * 32) + 2 * 32)
-  }
-
-  @Test func `a copy has memory of its own`() throws {
-    let model = try loadLanguageModel(neoSource("tied"))
-    let before = model.parameters.array
-    let copy = model.copy()
-    #expect(copy.parameters.array == before)
-    model.parameters.pointer[5] += 1
-    #expect(copy.parameters.array == before)
-    #expect(model.parameters.array != before)
   }
 }

@@ -7,56 +7,6 @@ import Transformers
 
 /// What a damaged or hostile `config.json` leads to: an error of one line, never a trap, and no memory taken.
 @Suite struct NeoConfigurationTests {
-  /// A key's JSON in place of the golden one; nil removes the key.
-  struct Damage: Sendable, CustomTestStringConvertible {
-    var changes: [String: String?]
-    /// What the message must contain.
-    var expected: String
-    init(_ changes: [String: String?], _ expected: String) {
-      self.changes = changes
-      self.expected = expected
-    }
-    var testDescription: String { "\(changes)" }
-  }
-
-  /// The tiny model with another `config.json`.
-  private func withModel<Result>(
-    configuration: Data, _ body: (ModelSource) throws -> Result
-  ) throws -> Result {
-    try withTemporaryFolder { folder in
-      let weights = try #require(try neoSource("tied").file("model.safetensors"))
-      try weights.data.write(to: folder.appending(path: "model.safetensors"))
-      try configuration.write(to: folder.appending(path: "config.json"))
-      return try body(.folder(folder))
-    }
-  }
-
-  private func configuration(_ changes: [String: String?]) throws -> Data {
-    let golden = try #require(try neoSource("tied").file("config.json")).data
-    var keys = try #require(try JSONSerialization.jsonObject(with: golden) as? [String: Any])
-    var text = ""
-    for (key, value) in changes {
-      keys[key] = nil
-      if let value { text += ", \"\(key)\": \(value)" }
-    }
-    let rest = try JSONSerialization.data(withJSONObject: keys)
-    return rest.dropLast() + Data((text + "}").utf8)
-  }
-
-  private func isOneLine(_ text: String) -> Bool { !text.isEmpty && !text.contains { $0.isNewline } }
-
-  private func expectError(_ data: Data, _ expected: String) throws {
-    try withModel(configuration: data) { source in
-      do {
-        _ = try loadLanguageModel(source)
-        Issue.record("it was loaded")
-      } catch let error as CheckpointError {
-        #expect(isOneLine(error.description), "\(error)")
-        #expect(error.description.contains(expected), "\(error)")
-      }
-    }
-  }
-
   @Test(arguments: [
     Damage(["model_type": nil], "model_type"), Damage(["model_type": "null"], "model_type"),
     Damage(["model_type": "\"gpt_neox\""], "'gpt_neox' is not supported"), Damage(["model_type": "7"], "model_type"),
@@ -103,15 +53,12 @@ import Transformers
     Damage(["attention_layers": nil, "attention_types": "\"global\""], "attention_types"),
   ])
   func `a damaged configuration is refused in one line`(damage: Damage) throws {
-    try expectError(try configuration(damage.changes), damage.expected)
-  }
-
-  @Test(arguments: ["", "{", "[]", "null", "7", "{\"model_type\": \"gpt_neo\", \"vocab_size\": 11", "\u{0}\u{1}"])
-  func `what is not a JSON object is refused in one line`(text: String) throws {
-    try expectError(Data(text.utf8), "config.json")
+    let source = Architecture.neo.source("tied")
+    try expectError(source, configuration: try configuration(of: source, damage.changes), damage.expected)
   }
 
   @Test func `sizes that no computer holds are refused before memory is taken`() throws {
+    let source = Architecture.neo.source("tied")
     let huge: [[String: String?]] = [
       ["vocab_size": "4194304", "hidden_size": "65536"],
       ["max_position_embeddings": "1048576", "hidden_size": "65536"],
@@ -122,16 +69,23 @@ import Transformers
         "attention_layers": "[" + [String](repeating: "\"local\"", count: 1_024).joined(separator: ",") + "]",
       ],
     ]
-    for changes in huge { try expectError(try configuration(changes), "transformer.w") }
+    for changes in huge {
+      try expectError(source, configuration: try configuration(of: source, changes), "transformer.w")
+    }
     // Files that hold the token embedding, but not what the rest announces.
-    try expectError(try configuration(["intermediate_size": "262144"]), "c_fc.weight")
-    try expectError(try configuration(["max_position_embeddings": "1048576"]), "wpe.weight")
+    try expectError(
+      source, configuration: try configuration(of: source, ["intermediate_size": "262144"]), "c_fc.weight")
+    try expectError(
+      source, configuration: try configuration(of: source, ["max_position_embeddings": "1048576"]), "wpe.weight")
   }
 
   @Test func `many long patterns of layers are refused before they are written out`() throws {
+    let source = Architecture.neo.source("tied")
     let kinds = "[" + [String](repeating: "\"local\"", count: 50_000).joined(separator: ",") + "]"
     let pattern = "[[\(kinds), 1024], [\(kinds), 1024]]"
-    try expectError(try configuration(["attention_layers": nil, "attention_types": pattern]), "attention_types")
+    try expectError(
+      source, configuration: try configuration(of: source, ["attention_layers": nil, "attention_types": pattern]),
+      "attention_types")
   }
 
   @Test func `a random model that no computer holds is refused`() {
@@ -147,56 +101,28 @@ import Transformers
   }
 
   @Test func `an end-of-text token outside of the vocabulary is no token of the model`() throws {
-    try withModel(configuration: try configuration(["eos_token_id": "50256"])) { source in
+    let tied = Architecture.neo.source("tied")
+    try withModel(tied, configuration: try configuration(of: tied, ["eos_token_id": "50256"])) { source in
       let model = try loadLanguageModel(source)
       #expect(model.endOfTextID == nil)
     }
-    #expect(try loadLanguageModel(neoSource("tied")).endOfTextID == 10)
+    #expect(try loadLanguageModel(tied).endOfTextID == 10)
   }
 
   @Test func `keys that transformers may omit take its defaults`() throws {
-    let omitted = try configuration([
-      "intermediate_size": nil, "layer_norm_epsilon": nil, "activation_function": nil, "tie_word_embeddings": nil,
-      "initializer_range": nil, "attention_layers": nil, "bos_token_id": nil, "eos_token_id": "null",
-    ])
-    try withModel(configuration: omitted) { source in
+    let tied = Architecture.neo.source("tied")
+    let omitted = try configuration(
+      of: tied,
+      [
+        "intermediate_size": nil, "layer_norm_epsilon": nil, "activation_function": nil, "tie_word_embeddings": nil,
+        "initializer_range": nil, "attention_layers": nil, "bos_token_id": nil, "eos_token_id": "null",
+      ])
+    try withModel(tied, configuration: omitted) { source in
       let model = try #require(try loadLanguageModel(source) as? GPTNeo)
-      var expected = try #require(try loadLanguageModel(neoSource("tied")) as? GPTNeo).configuration
+      var expected = try #require(try loadLanguageModel(tied) as? GPTNeo).configuration
       expected.beginningOfTextID = nil
       expected.endOfTextID = nil
       #expect(model.configuration == expected)
-    }
-  }
-
-  @Test func `missing and unknown tensors are named`() throws {
-    let json = try #require(try neoSource("tied").file("config.json")).data
-    let file = try Safetensors(neoSource("tied"))
-    for name in ["transformer.wte.weight", "transformer.h.1.mlp.c_proj.bias"] {
-      for isMissing in [true, false] {
-        try withTemporaryFolder { folder in
-          let path = folder.appending(path: "model.safetensors")
-          var buffers: [FloatBuffer] = []
-          var tensors: [TensorToWrite] = []
-          for entry in file.entries where !(isMissing && entry.name == name) {
-            let values = FloatBuffer(count: entry.count)
-            try file.copyFloats(entry, into: values.elements)
-            buffers.append(values)
-            tensors.append(
-              TensorToWrite(name: entry.name, shape: entry.shape, values: UnsafeBufferPointer(values.elements)))
-            guard !isMissing, entry.name == name else { continue }
-            tensors.append(
-              TensorToWrite(name: "extra", shape: entry.shape, values: UnsafeBufferPointer(values.elements)))
-          }
-          // An array may be freed after its last use, and the buffers with it.
-          try withExtendedLifetime(buffers) { try writeSafetensors(tensors, elementType: .float32, to: path) }
-          try json.write(to: folder.appending(path: "config.json"))
-          let expected =
-            isMissing
-            ? CheckpointError.missingTensor(name: name, file: path.path)
-            : .unexpectedTensors(names: ["extra"], file: path.path)
-          #expect(throws: expected) { try loadLanguageModel(.folder(folder)) }
-        }
-      }
     }
   }
 }

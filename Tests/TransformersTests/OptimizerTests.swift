@@ -6,12 +6,16 @@ import Testing
 import Transformers
 
 @Suite struct OptimizerTests {
-  @Test(arguments: 0..<4)
-  func `ten steps equal PyTorch's`(index: Int) throws {
-    let facts = try NeoFacts.load()
-    #expect(facts.training.map(\.name) == ["adamw", "adamw-clipped", "sgd", "sgd-clipped"])
-    let training = facts.training[index]
-    let model = try loadLanguageModel(neoSource("reference"))
+  static let trainings: [(architecture: Architecture, name: String)] =
+    ["adamw", "adamw-clipped", "sgd", "sgd-clipped"].map { (.neo, $0) }
+    + [Architecture.llama, .gpt2].flatMap { [($0, "adamw-clipped"), ($0, "sgd")] }
+
+  @Test(arguments: trainings)
+  func `ten steps equal PyTorch's`(architecture: Architecture, name: String) throws {
+    let facts = try architecture.facts()
+    #expect(facts.training.map(\.name) == Self.trainings.filter { $0.architecture == architecture }.map(\.name))
+    let training = try #require(facts.training.first { $0.name == name })
+    let model = try architecture.model("reference")
     let optimizer = Optimizer(
       training.name.hasPrefix("adamw") ? .adamW() : .sgd, weightDecay: 0.01, parameterCount: model.parameterCount)
     var tree = TokenTree()
@@ -21,7 +25,7 @@ import Transformers
     for (step, (expectedLoss, expectedNorm)) in zip(training.losses, training.norms).enumerated() {
       model.forward(tree, activations: activations)
       var loss = crossEntropy(facts.trainingSequences)
-      let gradients = neoGradients(of: &loss, tree, model, activations)
+      let gradients = lossGradients(of: &loss, tree, model, activations)
       #expect(abs(loss.value - expectedLoss) < 1e-5, "step \(step): \(loss.value) for \(expectedLoss)")
       let norm = gradientNorm(gradients)
       #expect(abs(norm - expectedNorm) < 1e-5 * expectedNorm, "step \(step): norm \(norm) for \(expectedNorm)")
@@ -30,13 +34,20 @@ import Transformers
         gradientScale: clippingScale(norm: norm, maximum: training.maximumNorm))
     }
     #expect(optimizer.stepCount == 10)
-    let expected = try NeoTensors("trained-\(training.name)")
+    let expected = try architecture.tensors("trained-\(training.name)")
     let end = model.parameters.array
     for parameter in model.layout.parameters {
       // The change is compared, not the parameter: ten steps are little beside it.
       let before = start[parameter.range].map(Double.init)
-      let change = zip(end[parameter.range], before).map { Double($0) - $1 }
-      let expectedChange = zip(try expected.values(parameter.name), before).map { Double($0) - $1 }
+      var change = zip(end[parameter.range], before).map { Double($0) - $1 }
+      var expectedChange = zip(try expected.values(parameter.name, of: parameter), before).map { Double($0) - $1 }
+      if parameter.name.hasSuffix("c_attn.bias") {
+        // A key's bias moves all scores of a query alike, so its gradient is zero but for rounding, which AdamW makes large.
+        let key = before.count / 3..<before.count / 3 * 2
+        #expect(change[key].allSatisfy { abs($0) <= 10 * Double(training.rate) })
+        change.removeSubrange(key)
+        expectedChange.removeSubrange(key)
+      }
       let comparison = Comparison(change, expectedChange)
       #expect(comparison.matches(absolute: 2e-6, relative: 1e-3), "\(parameter.name): \(comparison)")
     }
@@ -60,7 +71,7 @@ import Transformers
   }
 
   @Test func `schedules equal transformers' with a warm-up a step longer`() throws {
-    let cases = try NeoFacts.load().schedules
+    let cases = try #require(try Architecture.neo.facts().schedules)
     #expect(cases.count == 8)
     for item in cases {
       let shape = try #require(LearningRateSchedule.Shape(rawValue: item.shape))

@@ -24,7 +24,7 @@ import Transformers
   }
 
   @Test func `a merged tree keeps every sample and no more`() throws {
-    let samples = try NeoFacts.load().samples.map(\.tokenIds)
+    let samples = try Architecture.neo.facts().samples.map(\.tokenIds)
     var builder = TokenTreeBuilder()
     let nodes = samples.map { builder.insert($0) }
     let tree = builder.tree

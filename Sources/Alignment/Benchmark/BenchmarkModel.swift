@@ -4,7 +4,7 @@ public import Transformers
 /// What a benchmark measures: a folder's model, the one in the program, or random weights of a well-known shape.
 public struct BenchmarkModel {
   /// Shapes by name, with random weights.
-  public static let shapeNames = ["tinystories-33m"]
+  public static let shapeNames = ["tinystories-33m", "smollm2-135m"]
 
   /// What the user called it.
   public let name: String
@@ -22,13 +22,28 @@ public struct BenchmarkModel {
       textModel = try TextModel(named: name)
       return
     }
-    let configuration = GPTNeoConfiguration(
-      vocabularySize: 50_257, hiddenSize: 768, layerCount: 4, headCount: 16, contextLength: 2_048, endOfTextID: 50_256)
+    let model = try Self.random(name)
     let embedded = try TextModel(named: EmbeddedModel.name)
     textModel = TextModel(
-      name: name, source: embedded.source, model: try GPTNeo(randomWith: configuration, seed: 1),
-      tokenizer: FoldedTokenizer(base: embedded.tokenizer, vocabularySize: configuration.vocabularySize),
-      endOfTextID: configuration.endOfTextID)
+      name: name, source: embedded.source, model: model,
+      tokenizer: FoldedTokenizer(base: embedded.tokenizer, vocabularySize: model.vocabularySize),
+      endOfTextID: model.endOfTextID)
+  }
+
+  /// Random weights of a shape.
+  private static func random(_ shape: String) throws -> any LanguageModel {
+    switch shape {
+    case "smollm2-135m":
+      try Llama(
+        randomWith: LlamaConfiguration(
+          vocabularySize: 49_152, hiddenSize: 576, intermediateSize: 1_536, layerCount: 30, headCount: 9,
+          keyValueHeadCount: 3, contextLength: 8_192, rotaryBase: 100_000, endOfTextID: 2), seed: 1)
+    default:
+      try GPTNeo(
+        randomWith: GPTNeoConfiguration(
+          vocabularySize: 50_257, hiddenSize: 768, layerCount: 4, headCount: 16, contextLength: 2_048,
+          endOfTextID: 50_256), seed: 1)
+    }
   }
 
   /// The network.

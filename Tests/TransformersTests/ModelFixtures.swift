@@ -2,10 +2,38 @@ import Checkpoints
 import Foundation
 import Kernels
 import TestSupport
+import Testing
 import Transformers
 
-/// What `Scripts/goldens/gptneo.py` wrote beside the tensors.
-struct NeoFacts: Decodable {
+/// An architecture and its golden files, whose names begin with it; the scripts in `Scripts/goldens` wrote them.
+enum Architecture: String, CaseIterable, Sendable, CustomTestStringConvertible {
+  case neo, llama, gpt2
+
+  var testDescription: String { rawValue }
+
+  /// A model's folder.
+  func source(_ name: String) -> ModelSource { .folder(goldenURL("\(rawValue)-\(name)")) }
+
+  /// A model.
+  func model(_ name: String) throws -> any LanguageModel { try loadLanguageModel(source(name)) }
+
+  /// Expected tensors.
+  func tensors(_ name: String) throws -> GoldenTensors { try GoldenTensors("\(rawValue)-\(name).safetensors") }
+
+  /// What the script wrote beside the tensors.
+  func facts() throws -> GoldenFacts {
+    let decoder = JSONDecoder()
+    decoder.keyDecodingStrategy = .convertFromSnakeCase
+    return try decoder.decode(GoldenFacts.self, from: golden("\(rawValue)-facts.json", in: .module))
+  }
+}
+
+private func goldenURL(_ name: String) -> URL {
+  Bundle.module.bundleURL.appending(path: "Goldens").appending(path: name)
+}
+
+/// Inputs, and what came of them in single numbers.
+struct GoldenFacts: Decodable {
   struct Sample: Decodable {
     var tokenIds: [Int]
     var advantage: Float
@@ -37,35 +65,42 @@ struct NeoFacts: Decodable {
   var losses: [Loss]
   var trainingSequences: [[Int]]
   var training: [Training]
-  var schedules: [Schedule]
+  var schedules: [Schedule]?
   var variantSequence: [Int]
-
-  static func load() throws -> NeoFacts {
-    let decoder = JSONDecoder()
-    decoder.keyDecodingStrategy = .convertFromSnakeCase
-    return try decoder.decode(NeoFacts.self, from: golden("neo-facts.json", in: .module))
-  }
-}
-
-/// A folder of `Goldens`.
-func neoSource(_ name: String) -> ModelSource {
-  .folder(Bundle.module.bundleURL.appending(path: "Goldens").appending(path: "neo-\(name)"))
 }
 
 /// The tensors of a golden file.
-struct NeoTensors {
+struct GoldenTensors {
   let file: Safetensors
 
-  init(_ name: String) throws {
-    let url = Bundle.module.bundleURL.appending(path: "Goldens").appending(path: "neo-\(name).safetensors")
-    file = try Safetensors(MappedBytes(file: url), name: name)
-  }
+  init(_ name: String) throws { file = try Safetensors(MappedBytes(file: goldenURL(name)), name: name) }
 
   func values(_ name: String) throws -> [Float] {
-    guard let entry = file[name] else { throw CheckpointError.missingTensor(name: name, file: file.name) }
-    var values = [Float](repeating: 0, count: entry.count)
-    try values.withUnsafeMutableBufferPointer { try file.copyFloats(entry, into: $0) }
+    guard let shape = file.shape(of: name) else { throw CheckpointError.missingTensor(name: name, file: file.name) }
+    var values = [Float](repeating: 0, count: shape.reduce(1, *))
+    try values.withUnsafeMutableBufferPointer { try file.copyFloats(of: name, into: $0) }
     return values
+  }
+
+  /// The tensor called `name`, which must have the parameter's shape too.
+  func values(_ name: String, of parameter: Parameter) throws -> [Float] {
+    if let shape = file.shape(of: name), shape != parameter.shape {
+      throw CheckpointError.shapeMismatch(tensor: name, expected: parameter.shape, found: shape)
+    }
+    return try values(name)
+  }
+}
+
+/// Compares gradients, or whatever lies in a model's layout, tensor by tensor.
+func expectTensors(
+  _ actual: FloatBuffer, of model: any LanguageModel, relative: Double = 1e-5, _ label: String = "",
+  equal expected: (Parameter) throws -> [Float], sourceLocation: SourceLocation = #_sourceLocation
+) rethrows {
+  for parameter in model.layout.parameters {
+    let comparison = Comparison(Array(actual.elements[parameter.range]), try expected(parameter))
+    #expect(
+      comparison.matches(relative: relative), "\(label) \(parameter.name): \(comparison)",
+      sourceLocation: sourceLocation)
   }
 }
 
@@ -108,7 +143,7 @@ struct SampleTree {
   var paths: [[Int]]
 
   /// Samples that share their common beginnings.
-  init(shared facts: NeoFacts) {
+  init(shared facts: GoldenFacts) {
     var builder = TokenTreeBuilder()
     paths = facts.samples.map { sample in
       Array(builder.insert(facts.prompt + sample.tokenIds).dropFirst(facts.prompt.count - 1))
@@ -117,7 +152,7 @@ struct SampleTree {
   }
 
   /// Samples each on a chain of their own.
-  init(unshared facts: NeoFacts) {
+  init(unshared facts: GoldenFacts) {
     var tree = TokenTree()
     paths = facts.samples.map { sample in
       Array(tree.appendChain(facts.prompt + sample.tokenIds).dropFirst(facts.prompt.count - 1))
@@ -126,7 +161,7 @@ struct SampleTree {
   }
 
   /// One target for each token of each sample: repeated tokens of a node are separate targets.
-  func loss(_ facts: NeoFacts, _ kind: NeoFacts.Loss, vocabularySize: Int) -> HeadLoss {
+  func loss(_ facts: GoldenFacts, _ kind: GoldenFacts.Loss, vocabularySize: Int) -> HeadLoss {
     let perToken = 1 / (Float(facts.samples.count) * facts.normalizer)
     let perDivergence = kind.weight * perToken / (kind.reduction == "sum" ? 1 : Float(vocabularySize))
     var targets = [[(token: Int, weight: Float)]](repeating: [], count: tree.count)
@@ -145,7 +180,7 @@ struct SampleTree {
 }
 
 /// All gradients of `loss` on `tree`; `loss` gets its results.
-func neoGradients(
+func lossGradients(
   of loss: inout HeadLoss, _ tree: TokenTree, _ model: any LanguageModel, _ activations: Activations,
   reference: (any LanguageModel)? = nil
 ) -> FloatBuffer {
@@ -180,4 +215,21 @@ func crossEntropy(_ sequences: [[Int]]) -> HeadLoss {
   return HeadLoss(
     targetStarts: starts, targetTokens: tokens,
     targetWeights: [Float](repeating: 1 / Float(predicted), count: tokens.count))
+}
+
+/// Fails unless matrices are normal with this deviation, weights of norms one and biases zero.
+func expectInitialized(
+  _ model: any LanguageModel, deviation: Double, sourceLocation: SourceLocation = #_sourceLocation
+) {
+  for parameter in model.layout.parameters {
+    let values = model.parameters.elements[parameter.range].map(Double.init)
+    if parameter.shape.count == 2 {
+      let found = (values.reduce(0) { $0 + $1 * $1 } / Double(values.count)).squareRoot()
+      #expect(abs(found - deviation) < deviation / 10, "\(parameter.name): \(found)", sourceLocation: sourceLocation)
+      #expect(Set(values).count > values.count * 9 / 10, sourceLocation: sourceLocation)
+    } else {
+      let expected: Double = parameter.name.hasSuffix("weight") ? 1 : 0
+      #expect(values.allSatisfy { $0 == expected }, "\(parameter.name)", sourceLocation: sourceLocation)
+    }
+  }
 }
