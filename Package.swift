@@ -46,6 +46,7 @@ let package = Package(
     .target(name: "EmbeddedAssets"),
     module("Kernels", ["CMatrixProducts", "CPlatform"]),
     module("Tokenizers"),
+    module("ChatTemplates"),
     module("Checkpoints"),
     module("PolicyGradients"),
     module("Runs"),
@@ -54,15 +55,15 @@ let package = Package(
     module(
       "Alignment",
       [
-        "Rewards", "Transformers", "PolicyGradients", "Tokenizers", "Checkpoints", "Kernels", "Runs", "EmbeddedAssets",
-        crypto, yams,
+        "Rewards", "Transformers", "PolicyGradients", "Tokenizers", "ChatTemplates", "Checkpoints", "Kernels", "Runs",
+        "EmbeddedAssets", crypto, yams,
       ]),
     module("Reports", ["Runs"]),
     module(
       "TinyAlign",
       [
-        "Alignment", "Rewards", "Transformers", "PolicyGradients", "Tokenizers", "Checkpoints", "Kernels", "Runs",
-        "Reports",
+        "Alignment", "Rewards", "Transformers", "PolicyGradients", "Tokenizers", "ChatTemplates", "Checkpoints", "Kernels",
+        "Runs", "Reports",
       ]),
     .executableTarget(
       name: "TinyAlignCommand",
@@ -76,6 +77,7 @@ let package = Package(
     .testTarget(name: "TestSupportTests", dependencies: ["TestSupport"], swiftSettings: strict),
     tests("Kernels", ["ReferenceKernels"]),
     tests("Tokenizers", goldens: true),
+    tests("ChatTemplates", goldens: true),
     tests("Checkpoints", goldens: true),
     tests("Runs", goldens: true),
     tests("Transformers", ["Kernels", "Checkpoints"], goldens: true),
@@ -83,7 +85,7 @@ let package = Package(
     tests("PolicyGradients", ["Kernels"]),
     tests(
       "Alignment",
-      ["Checkpoints", "Kernels", "PolicyGradients", "Rewards", "Runs", "Tokenizers", "Transformers"]),
+      ["ChatTemplates", "Checkpoints", "Kernels", "PolicyGradients", "Rewards", "Runs", "Tokenizers", "Transformers"]),
     tests("Reports", ["Runs"], goldens: true),
     // It depends on the command so that the program under test is always built first.
     .testTarget(

@@ -45,8 +45,10 @@ public final class AlignmentRun {
     reward = try SimilarityReward(toward: recipe.toward, embedder: SentenceEmbedder(source: rewardSource))
     trainer = try PolicyTrainer(
       recipe: recipe, model: model, reference: reference?.model ?? model.model.copy(), reward: reward)
+    var resolved = recipe
+    if trainer.prompts.count > 1 { resolved.samplesPerPrompt = trainer.groupSize }
     manifest = RunManifest(
-      programVersion: programVersion, recipe: try recipe.json, seed: recipe.seed,
+      programVersion: programVersion, recipe: try resolved.json, seed: recipe.seed,
       model: .init(name: recipe.model, sha256: try weightsChecksum(model.source)),
       reference: try reference.map { .init(name: $0.name, sha256: try weightsChecksum($0.source)) },
       rewardModel: .init(
@@ -70,7 +72,7 @@ public final class AlignmentRun {
     willStart()
     var completed = 0
     do {
-      let before = try tellStories()
+      let before = tellStories()
       while completed < recipe.steps, !shouldStop() {
         let metrics = try step(completed + 1, writer)
         completed += 1
@@ -109,7 +111,7 @@ public final class AlignmentRun {
     try writer.append(
       samples: step.stories.indices.map { index in
         SampleRecord(
-          step: number, index: index, prompt: recipe.prompt, tokenIDs: step.stories[index].tokens,
+          step: number, index: index, prompt: step.prompts[index].text, tokenIDs: step.stories[index].tokens,
           text: step.texts[index], reward: step.rewards[index], advantage: step.advantages[index],
           logProbability: Float(step.stories[index].logProbability),
           finishReason: step.stories[index].isFinished ? .stop : .length)
@@ -119,22 +121,31 @@ public final class AlignmentRun {
     return metrics
   }
 
+  /// The prompts of the stories told before and after: the first ones, and as many stories for each as make up the number.
+  private var pairPrompts: (prompts: [ModelPrompt], count: Int) {
+    let prompts = Array(trainer.prompts.prefix(Self.storyPairCount))
+    return (prompts, Self.storyPairCount / prompts.count)
+  }
+
   /// Stories of the model as it is now; the beginnings and the random numbers are always the same.
-  private func tellStories() throws -> [String] {
-    let room = model.model.contextLength - model.tokenizer.encode(recipe.prompt).count
+  private func tellStories() -> [String] {
+    let (prompts, count) = pairPrompts
+    let room = model.model.contextLength - prompts.reduce(0) { max($0, $1.ids.count) }
     let settings = Storyteller.Settings(maxNewTokens: min(room, Self.storyPairTokens), seed: recipe.seed)
-    return try Storyteller(model)
-      .tell(prompt: recipe.prompt, count: Self.storyPairCount, settings: settings)
+    return Storyteller(model).tell(prompts: prompts, count: count, settings: settings)
       .map { model.tokenizer.decode($0.tokens) }
   }
 
   private func writeStoryPairs(before: [String], _ writer: RunWriter) throws {
-    let after = try tellStories()
-    let rewards = try reward.rewards(for: (before + after).map { recipe.prompt + $0 })
+    let after = tellStories()
+    let (prompts, count) = pairPrompts
+    let storyPrompts = prompts.flatMap { repeatElement($0, count: count) }
+    let texts = zip(storyPrompts + storyPrompts, before + after).map { $0.lead + $1 }
+    let rewards = try reward.rewards(for: texts)
     try writer.write(
       storyPairs: before.indices.map { index in
         StoryPair(
-          index: index, prompt: recipe.prompt, before: before[index], after: after[index],
+          index: index, prompt: storyPrompts[index].text, before: before[index], after: after[index],
           rewardBefore: rewards[index], rewardAfter: rewards[before.count + index])
       })
   }
@@ -160,7 +171,8 @@ extension StepMetrics {
       step: number, rewardMean: mean, rewardStd: variance.squareRoot(),
       rewardMax: Double(step.rewards.max() ?? 0), klForward: step.klForward, klReverse: step.klReverse,
       loss: step.loss, entropy: step.entropy, tokens: step.tokens, nodes: step.nodes,
-      distinctStories: Set(step.stories.map(\.tokens)).count, gradientNorm: step.gradientNorm, seconds: seconds,
+      distinctStories: Set(zip(step.prompts, step.stories).map { [$0.ids, $1.tokens] }).count,
+      gradientNorm: step.gradientNorm, seconds: seconds,
       secondsSplit: SecondsSplit(
         rollout: step.times.rollout, reward: step.times.reward, reference: step.times.reference,
         backward: step.times.backward, optimizer: step.times.optimizer),

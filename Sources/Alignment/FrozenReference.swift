@@ -140,6 +140,8 @@ package final class FrozenReference {
     var leaving: [Prefix]?
     for (index, (node, prefix)) in missing.enumerated() {
       guard !met.insert(prefix.hashValue).inserted else { continue }
+      // A prompt that goes on as another one's story has its nodes twice.
+      guard entries[prefix] == nil else { continue }
       if freeSlots.isEmpty {
         if leaving == nil {
           leaving = entries.filter { $0.value.lastStep < step }.sorted { $0.value.lastStep > $1.value.lastStep }

@@ -19,8 +19,10 @@ package struct MemoryPlan: Equatable {
     package var taken: Int
     /// Bytes of gradients, optimiser and working memory.
     package var fixed: Int
-    /// Bytes of activations of the prompt.
+    /// Bytes of activations of a prompt.
     package var prompt: Int
+    /// Stories that share a prompt.
+    package var groupSize: Int
     /// Bytes of activations of one story.
     package var story: Int
     /// Prefixes of one story that logits are computed for.
@@ -29,13 +31,21 @@ package struct MemoryPlan: Equatable {
     package var row: Int
 
     /// All needs at once.
-    package init(taken: Int, fixed: Int, prompt: Int, story: Int, rowsPerStory: Int, row: Int) {
+    package init(
+      taken: Int, fixed: Int, prompt: Int, groupSize: Int = .max, story: Int, rowsPerStory: Int, row: Int
+    ) {
       self.taken = taken
       self.fixed = fixed
       self.prompt = prompt
+      self.groupSize = groupSize
       self.story = story
       self.rowsPerStory = rowsPerStory
       self.row = row
+    }
+
+    /// Bytes of activations of `count` of a step's `stories`, with all prompts that they may begin with.
+    func part(_ count: Int, of stories: Int) -> Int {
+      count * story + PromptGroups.groupCount(ofStories: count, groupSize: groupSize, of: stories) * prompt
     }
   }
 
@@ -49,16 +59,22 @@ package struct MemoryPlan: Equatable {
   /// - Throws: ``AlignmentError/setting(name:reason:)`` where not even a single story fits.
   package init(_ needs: Needs, stories: Int, partSize: Int?, budget: MemorySize?) throws {
     let total = budget?.bytes ?? Int(Double(ProcessInfo.processInfo.physicalMemory) * 0.75)
-    let left = total - needs.taken - needs.fixed - needs.prompt
-    let fitting = left / max(1, needs.story)
+    let left = total - needs.taken - needs.fixed
+    // The most stories that fit.
+    var fitting = 0
+    var tooMany = stories + 1
+    while fitting + 1 < tooMany {
+      let middle = (fitting + tooMany) / 2
+      if needs.part(middle, of: stories) <= left { fitting = middle } else { tooMany = middle }
+    }
     if let budget, fitting < 1 {
-      let least = needs.taken + needs.fixed + needs.prompt + needs.story
+      let least = needs.taken + needs.fixed + needs.part(1, of: stories)
       throw AlignmentError.setting(
         name: "--memory",
         reason: "is \(budget), too little for this model: a single story at a time needs \(least >> 20) MiB")
     }
     self.partSize = min(partSize ?? stories, stories, max(1, fitting))
-    let free = max(0, left - self.partSize * needs.story)
+    let free = max(0, left - needs.part(self.partSize, of: stories))
     let cacheLimit = budget == nil ? Self.defaultCacheBytes : free
     // Where stories are computed in parts, the logits of one part are overwritten by the next.
     let rows = self.partSize == stories ? stories * needs.rowsPerStory : 0

@@ -13,14 +13,18 @@ public import Transformers
 public final class PolicyTrainer {
   /// What one update did.
   public struct Step: Sendable {
-    /// The stories.
+    /// The stories, those of a prompt in a row.
     public var stories: [SampledStory]
+    /// What each story begins with.
+    public var prompts: [ModelPrompt]
     /// Text of each story after the prompt.
     public var texts: [String]
     /// Reward of each story.
     public var rewards: [Float]
     /// Advantage of each story.
     public var advantages: [Float]
+    /// Groups whose stories all earned the same, so that leave-one-out learns nothing from them.
+    public var tiedGroups: Int
     /// The loss, in its own unit.
     public var loss = 0.0
     /// KL(reference || policy), nats for each generated token.
@@ -51,7 +55,11 @@ public final class PolicyTrainer {
   private let reference: FrozenReference
   private let textModel: TextModel
   private let reward: any Reward
-  private let prompt: [Int]
+  /// The prompts as the model reads them, in the order in which they were given.
+  public let prompts: [ModelPrompt]
+  /// Stories of a step that share a prompt.
+  public let groupSize: Int
+  private var order: PromptOrder
   private let random: KeyedRandom
   private let lengthNormalizer: Float
   private let penalty: KLPenalty
@@ -73,19 +81,26 @@ public final class PolicyTrainer {
     textModel = model
     policy = model.model
     self.reward = reward
-    prompt = try model.encode(prompt: recipe.prompt, newTokens: recipe.maxNewTokens)
+    prompts = try model.read(
+      recipe.promptSet(), newTokens: recipe.maxNewTokens,
+      chat: PromptSet.Chat(wrapsTexts: recipe.chat, system: recipe.system))
+    groupSize = try recipe.groupSize(promptCount: prompts.count)
+    order = PromptOrder(promptCount: prompts.count, perStep: recipe.samples / groupSize, seed: recipe.seed)
+    let longest = prompts.reduce(0) { max($0, $1.ids.count) }
     guard reference.vocabularySize == policy.vocabularySize else {
       throw AlignmentError.setting(
         name: "--reference",
         reason: "has a vocabulary of \(reference.vocabularySize) tokens, the model one of \(policy.vocabularySize); "
           + "KL needs the same")
     }
-    guard reference.contextLength >= prompt.count + recipe.maxNewTokens else {
+    guard reference.contextLength >= longest + recipe.maxNewTokens else {
       throw AlignmentError.setting(
         name: "--reference", reason: "has a context of \(reference.contextLength) tokens, too short for these stories")
     }
     random = KeyedRandom(seed: recipe.seed)
-    lengthNormalizer = Float(recipe.lengthNormalizer ?? Double(prompt.count + recipe.maxNewTokens))
+    // One constant for the whole run: with a step's own prompts, steps would weigh differently.
+    let meanLength = Double(prompts.reduce(0) { $0 + $1.ids.count }) / Double(prompts.count)
+    lengthNormalizer = Float(recipe.lengthNormalizer ?? meanLength + Double(recipe.maxNewTokens))
     penalty = KLPenalty(
       coefficient: Float(recipe.klCoefficient), direction: recipe.klDirection, reduction: recipe.klReduction)
     schedule = LearningRateSchedule(
@@ -95,20 +110,23 @@ public final class PolicyTrainer {
       weightDecay: Float(recipe.weightDecay ?? (recipe.optimizer == .sgd ? 0 : 0.01)),
       parameterCount: policy.parameterCount)
     gradients = FloatBuffer(count: policy.parameterCount, isZeroed: false)
-    let plan = try Self.memoryPlan(recipe, policy: policy, reference: reference, promptLength: prompt.count)
+    let plan = try Self.memoryPlan(
+      recipe, policy: policy, reference: reference, promptLength: longest, groupSize: groupSize)
     parts = stride(from: 0, to: recipe.samples, by: plan.partSize)
       .map { $0..<min($0 + plan.partSize, recipe.samples) }
+    let partPrompts = PromptGroups.groupCount(
+      ofStories: plan.partSize, groupSize: groupSize, of: recipe.samples)
     let capacity = Rollout.nodeCapacity(
-      promptLength: prompt.count, stories: plan.partSize, maxNewTokens: recipe.maxNewTokens)
+      promptLength: partPrompts * longest, stories: plan.partSize, maxNewTokens: recipe.maxNewTokens)
     activations = policy.makeActivations(capacity: capacity, keepsForBackward: true)
     hiddenGradient = FloatBuffer(count: capacity * policy.hiddenSize, isZeroed: false)
     keptLogits = FloatBuffer(count: plan.keptLogitRows * policy.vocabularySize, isZeroed: false)
     self.reference = FrozenReference(
-      reference, depth: prompt.count + recipe.maxNewTokens, cacheRows: plan.referenceCacheRows)
+      reference, depth: longest + recipe.maxNewTokens, cacheRows: plan.referenceCacheRows)
   }
 
   private static func memoryPlan(
-    _ recipe: Recipe, policy: any LanguageModel, reference: any LanguageModel, promptLength: Int
+    _ recipe: Recipe, policy: any LanguageModel, reference: any LanguageModel, promptLength: Int, groupSize: Int
   ) throws -> MemoryPlan {
     let floatSize = MemoryLayout<Float>.stride
     // Beside the activations: the hidden gradient, the backward pass's working rows, the reference's hidden states.
@@ -125,7 +143,7 @@ public final class PolicyTrainer {
         taken: peakMemory(),
         fixed: policy.parameterCount * floatSize * (recipe.optimizer == .sgd ? 1 : 3)
           + 2 * policy.head.chunkSize(rows: .max) * row + referencePart,
-        prompt: promptLength * node, story: max(1, recipe.maxNewTokens - 1) * node,
+        prompt: promptLength * node, groupSize: groupSize, story: max(1, recipe.maxNewTokens - 1) * node,
         rowsPerStory: recipe.maxNewTokens, row: row),
       stories: recipe.samples, partSize: recipe.microBatch, budget: recipe.memory)
   }
@@ -140,40 +158,48 @@ public final class PolicyTrainer {
   ///   finite, before anything is updated.
   public func step(_ number: Int) throws -> Step {
     var times = PhaseTimes()
-    var trees: [TokenTree] = []
+    let stepPrompts = order.prompts(ofStep: number).map { prompts[$0] }
+    let groups = PromptGroups(stepPrompts.map(\.ids), groupSize: groupSize)
+    var trees: [(tree: TokenTree, firstRow: Int)] = []
     var stories: [SampledStory] = []
     times.measure(\.rollout) {
       for part in parts {
         let rollout = Rollout(
-          policy, prompt: prompt, indices: part, maxNewTokens: recipe.maxNewTokens,
+          policy, groups: groups, indices: part, maxNewTokens: recipe.maxNewTokens,
           endOfText: textModel.endOfTextID, random: random.keyed(number), activations: activations,
           keptLogits: parts.count == 1 ? keptLogits.elements : nil)
-        trees.append(rollout.tree)
+        trees.append((rollout.tree, rollout.firstRow))
         stories += rollout.stories
       }
     }
+    let storyPrompts = stepPrompts.flatMap { repeatElement($0, count: groupSize) }
     let (texts, rewards) = try times.measure(\.reward) {
       let texts = stories.map { textModel.tokenizer.decode($0.tokens) }
-      return (texts, try reward.rewards(for: texts.map { recipe.prompt + $0 }))
+      return (texts, try reward.rewards(for: zip(storyPrompts, texts).map { $0.lead + $1 }))
     }
     if let index = rewards.firstIndex(where: { !$0.isFinite }) {
       throw AlignmentError.diverged(step: number, reason: "the reward of story \(index) is not finite: \(texts[index])")
     }
-    let advantages = recipe.algorithm.advantages(rewards: rewards)
-    var step = Step(stories: stories, texts: texts, rewards: rewards, advantages: advantages)
+    let advantages = recipe.algorithm.advantages(rewards: rewards, groupSize: groupSize)
+    var step = Step(
+      stories: stories, prompts: storyPrompts, texts: texts, rewards: rewards, advantages: advantages,
+      tiedGroups: tiedGroupCount(rewards: rewards, groupSize: groupSize))
     times.measure(\.backward) { gradients.zero() }
     for (index, part) in parts.enumerated() {
-      var tree = trees[index]
+      var tree = trees[index].tree
       var paths = stories[part].map { SampledPath(tokens: $0.tokens, nodes: $0.nodes) }
       if parts.count > 1 {
         // Later parts have overwritten the activations.
         times.measure(\.rollout) {
-          (tree, paths) = Self.tree(prompt: prompt, stories: stories[part])
+          let forest = PromptForest(groups, indices: part)
+          (tree, paths) = forest.appending(stories[part])
           policy.forward(tree, activations: activations)
         }
       }
       step.nodes += tree.count
-      accumulate(tree, paths, advantages: Array(advantages[part]), step: number, into: &step, times: &times)
+      accumulate(
+        tree, paths, firstRow: trees[index].firstRow, advantages: Array(advantages[part]), step: number, into: &step,
+        times: &times)
     }
     let tokens = Double(max(1, step.tokens))
     step.klForward /= tokens
@@ -194,29 +220,15 @@ public final class PolicyTrainer {
     return step
   }
 
-  /// The tree of finished stories, and the path of each through it.
-  private static func tree(
-    prompt: [Int], stories: ArraySlice<SampledStory>
-  ) -> (tree: TokenTree, paths: [SampledPath]) {
-    var builder = TokenTreeBuilder()
-    let paths = stories.map { story in
-      // The last token is drawn, but nothing is drawn after it: it needs no node.
-      let nodes = builder.insert(prompt + story.tokens.dropLast())
-      return SampledPath(tokens: story.tokens, nodes: Array(nodes.dropFirst(prompt.count - 1)))
-    }
-    return (builder.tree, paths)
-  }
-
   /// Adds the gradient of some of the step's stories, whose tree is in `activations`.
   private func accumulate(
-    _ tree: TokenTree, _ paths: [SampledPath], advantages: [Float], step number: Int, into step: inout Step,
-    times: inout PhaseTimes
+    _ tree: TokenTree, _ paths: [SampledPath], firstRow: Int, advantages: [Float], step number: Int,
+    into step: inout Step, times: inout PhaseTimes
   ) {
     let rows = PolicyLossRows(
       paths: paths, advantages: advantages, sampleCount: recipe.samples, lengthNormalizer: lengthNormalizer,
       klWeightPerNat: penalty.weightPerNat(vocabularySize: policy.vocabularySize))
-    // Every node but those before the last of the prompt has a row, so rows and nodes run side by side.
-    let firstRow = prompt.count - 1
+    // Every node but those before the last of a prompt has a row, so rows and nodes run side by side.
     precondition(rows.nodes.elementsEqual(firstRow..<tree.count), "rows of nodes \(firstRow)..<\(tree.count)")
     let isForward = penalty.direction == .forward
     var loss = HeadLoss(

@@ -1,3 +1,4 @@
+import Foundation
 public import PolicyGradients
 public import Transformers
 
@@ -17,14 +18,26 @@ public struct Recipe: Codable, Sendable, Equatable {
   public var reference: String?
   /// Folder of the sentence-embedding model that rewards come from; nil takes the one that set-up fetched.
   public var rewardModel: String?
-  /// How each story begins.
-  public var prompt = "Once upon a time there was"
+  /// How stories begin, where ``promptFile`` does not say it: one beginning or several.
+  public var promptTexts = TextList(["Once upon a time there was"])
+  /// A file of prompts, which takes the place of ``promptTexts``; see ``PromptSet/init(file:column:)``.
+  public var promptFile: String? {
+    didSet { if promptFile != nil { promptTexts = TextList([]) } }
+  }
+  /// The key or column of ``promptFile`` that holds the prompt; nil takes `prompt`, or `messages`.
+  public var promptColumn: String?
+  /// Whether plain prompts are put to the model as a user's message, by its chat template.
+  public var chat = false
+  /// A system message before each user's message; nil leaves it to the chat template.
+  public var system: String?
   /// What stories are steered toward: their reward is the cosine similarity of their embedding to this text's.
   public var toward = "cat"
   /// Updates.
   public var steps = 30
   /// Stories sampled for each update.
   public var samples = 128
+  /// Stories of a prompt that are compared with each other; ``samples`` is a multiple of it. See ``groupSize(promptCount:)`` for nil.
+  public var samplesPerPrompt: Int?
   /// Tokens of a story after the prompt, at most.
   public var maxNewTokens = 4
   /// How rewards become weights of log-probabilities.
@@ -41,7 +54,8 @@ public struct Recipe: Codable, Sendable, Equatable {
   public var weightDecay: Double?
   /// Gradients longer than this are shortened to it; nil never.
   public var maxGradientNorm: Double?
-  /// What each story's sum over tokens is divided by; nil takes the tokens of prompt and story together, as published.
+  /// What each story's sum over tokens is divided by; nil takes the tokens of prompt and story together, as published, and
+  /// for several prompts their mean length.
   public var lengthNormalizer: Double?
   /// Weight of the KL term; 0 is none.
   public var klCoefficient = 0.1194
@@ -61,6 +75,12 @@ public struct Recipe: Codable, Sendable, Equatable {
   /// The default recipe's settings.
   public init() {}
 
+  /// The first of ``promptTexts``; setting it makes it the only one.
+  public var prompt: String {
+    get { promptTexts.texts.first ?? "" }
+    set { promptTexts = TextList([newValue]) }
+  }
+
   /// The names of the settings in YAML and `run.json`.
   public enum CodingKeys: String, CodingKey, CaseIterable {
     /// See ``Recipe/model``.
@@ -69,14 +89,24 @@ public struct Recipe: Codable, Sendable, Equatable {
     case reference
     /// See ``Recipe/rewardModel``.
     case rewardModel = "reward_model"
-    /// See ``Recipe/prompt``.
-    case prompt
+    /// See ``Recipe/promptTexts``.
+    case promptTexts = "prompt"
+    /// See ``Recipe/promptFile``.
+    case promptFile = "prompts"
+    /// See ``Recipe/promptColumn``.
+    case promptColumn = "prompt_column"
+    /// See ``Recipe/chat``.
+    case chat
+    /// See ``Recipe/system``.
+    case system
     /// See ``Recipe/toward``.
     case toward
     /// See ``Recipe/steps``.
     case steps
     /// See ``Recipe/samples``.
     case samples
+    /// See ``Recipe/samplesPerPrompt``.
+    case samplesPerPrompt = "samples_per_prompt"
     /// See ``Recipe/maxNewTokens``.
     case maxNewTokens = "max_new_tokens"
     /// See ``Recipe/algorithm``.
@@ -109,6 +139,9 @@ public struct Recipe: Codable, Sendable, Equatable {
     case memory
     /// See ``Recipe/seed``.
     case seed
+
+    /// See ``Recipe/promptTexts``.
+    public static let prompt = promptTexts
   }
 
   /// Reads settings; a key that is not there keeps its default.
@@ -123,10 +156,16 @@ public struct Recipe: Codable, Sendable, Equatable {
     try read(.model, &model)
     try readOptional(.reference, &reference)
     try readOptional(.rewardModel, &rewardModel)
-    try read(.prompt, &prompt)
+    try readOptional(.promptFile, &promptFile)
+    if promptFile != nil { promptTexts = TextList([]) }
+    try read(.promptTexts, &promptTexts)
+    try readOptional(.promptColumn, &promptColumn)
+    try read(.chat, &chat)
+    try readOptional(.system, &system)
     try read(.toward, &toward)
     try read(.steps, &steps)
     try read(.samples, &samples)
+    try readOptional(.samplesPerPrompt, &samplesPerPrompt)
     try read(.maxNewTokens, &maxNewTokens)
     try decodeChoice(values, .algorithm, &algorithm)
     try decodeChoice(values, .optimizer, &optimizer)
@@ -156,11 +195,28 @@ public struct Recipe: Codable, Sendable, Equatable {
     func checkCount(_ value: Int, _ key: CodingKeys, _ limit: Int) throws {
       try check((1...limit).contains(value), key, "is \(value); it must lie between 1 and \(limit)")
     }
-    try check(!prompt.isEmpty, .prompt, "is empty; give a text to continue")
+    try check(promptFile != "", .promptFile, "is empty; give a file")
+    try check(
+      promptFile == nil || promptTexts.texts.isEmpty, .promptFile,
+      "and --prompt are both given; put all prompts into the file, or give none")
+    try check(
+      promptFile != nil || (!promptTexts.texts.isEmpty && !promptTexts.texts.contains("")), .prompt,
+      "is empty; give a text to continue")
+    try check(promptColumn != "", .promptColumn, "is empty; give the name of a key or column")
+    try check(promptColumn == nil || promptFile != nil, .promptColumn, "needs --prompts with a file")
     try check(toward.contains { !$0.isWhitespace }, .toward, "is empty; give a word or text to steer toward")
     try checkCount(steps, .steps, 10_000_000)
     try checkCount(samples, .samples, 1 << 20)
     try check(samples >= 2 || algorithm == .reinforce, .samples, "is 1; leave-one-out compares stories and needs 2")
+    if let samplesPerPrompt {
+      try checkCount(samplesPerPrompt, .samplesPerPrompt, samples)
+      try check(
+        samples.isMultiple(of: samplesPerPrompt), .samplesPerPrompt,
+        "is \(samplesPerPrompt); it must divide --samples, which is \(samples)")
+      try check(
+        samplesPerPrompt >= 2 || algorithm == .reinforce, .samplesPerPrompt,
+        "is 1; leave-one-out compares stories of a prompt and needs 2")
+    }
     try checkCount(maxNewTokens, .maxNewTokens, 1 << 16)
     try check(
       learningRate > 0 && learningRate <= 1e6, .learningRate,
@@ -177,5 +233,31 @@ public struct Recipe: Codable, Sendable, Equatable {
       (0...1e9).contains(klCoefficient), .klCoefficient, "is \(klCoefficient); it must lie between 0 and 1e9")
     try check(checkpointEvery.map { $0 >= 1 } ?? true, .checkpointEvery, "must be at least 1")
     try check(microBatch.map { $0 >= 1 } ?? true, .microBatch, "must be at least 1")
+  }
+  /// Stories of a step that share a prompt.
+  ///
+  /// Unless ``samplesPerPrompt`` says it: all of them for a single prompt; where the number of prompts divides the number of stories,
+  /// each step takes all prompts; else groups are as large as can be up to 8.
+  ///
+  /// - Throws: ``AlignmentError/setting(name:reason:)`` where no group of 2 to 8 stories divides ``samples``.
+  func groupSize(promptCount: Int) throws -> Int {
+    if let samplesPerPrompt { return samplesPerPrompt }
+    if promptCount == 1 { return samples }
+    let least = min(samples, 2)
+    if samples.isMultiple(of: promptCount), samples / promptCount >= least { return samples / promptCount }
+    guard let size = (least...max(least, 8)).last(where: { samples.isMultiple(of: $0) }) else {
+      throw AlignmentError.setting(
+        name: "--samples",
+        reason: "is \(samples), which groups of 2 to 8 stories a prompt do not divide; give --samples-per-prompt")
+    }
+    return size
+  }
+
+  /// The prompts, from the file where there is one.
+  ///
+  /// - Throws: ``AlignmentError`` for a file that cannot be read, with the line.
+  func promptSet() throws -> PromptSet {
+    guard let promptFile else { return PromptSet(texts: promptTexts.texts) }
+    return try PromptSet(file: URL(filePath: promptFile), column: promptColumn)
   }
 }

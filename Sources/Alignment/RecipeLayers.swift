@@ -40,13 +40,32 @@ public struct RecipeLayers {
   }
 
   /// Puts a single setting on top; nil leaves what is there.
+  ///
+  /// Prompts and a file of prompts take each other's place.
   public mutating func set(_ key: Recipe.CodingKeys, _ value: (some CustomStringConvertible)?) {
     guard let value else { return }
-    mapping.removeAll { $0.key == key.rawValue }
-    let isText = value is String
-    mapping.append(
-      (key.rawValue, Node(value.description, isText ? Tag(.str) : .implicit, isText ? .doubleQuoted : .any)))
+    replace(key, with: value is String ? Self.text(value.description) : Node(value.description, .implicit, .any))
+    if key == .promptFile { remove(.promptTexts) }
+    if key == .promptTexts { remove(.promptFile, .promptColumn) }
   }
+
+  /// Puts prompts on top; an empty list leaves what is there.
+  public mutating func set(prompts: [String]) {
+    guard !prompts.isEmpty else { return }
+    replace(.promptTexts, with: Node(prompts.map(Self.text)))
+    remove(.promptFile, .promptColumn)
+  }
+
+  private mutating func remove(_ keys: Recipe.CodingKeys...) {
+    mapping.removeAll { (key, _) in keys.contains { $0.rawValue == key } }
+  }
+
+  private mutating func replace(_ key: Recipe.CodingKeys, with node: Node) {
+    remove(key)
+    mapping.append((key.rawValue, node))
+  }
+
+  private static func text(_ text: String) -> Node { Node(text, Tag(.str), .doubleQuoted) }
 
   /// The recipe, checked.
   ///

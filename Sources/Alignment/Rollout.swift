@@ -21,13 +21,15 @@ public struct SampledStory: Sendable, Equatable {
 public struct Rollout {
   /// The tree of all prefixes that tokens were drawn from.
   public private(set) var tree = TokenTree()
+  /// The first node that tokens were drawn from; those before it are the prompts' tokens but their last.
+  public let firstRow: Int
   /// The stories, in the order of their indices.
   public private(set) var stories: [SampledStory] = []
 
   /// Samples one story for each of `indices`.
   ///
   /// - Parameters:
-  ///   - prompt: token ids that every story starts with; not empty.
+  ///   - groups: what the stories begin with.
   ///   - indices: which stories; they key the random numbers.
   ///   - maxNewTokens: length of a story after the prompt, at most.
   ///   - endOfText: the token that ends a story, if there is one.
@@ -40,21 +42,23 @@ public struct Rollout {
   ///   - report: called after each level with the tokens drawn there, in the order of `indices`, nil for a finished
   ///     story.
   public init(
-    _ model: any LanguageModel, prompt: [Int], indices: Range<Int>, maxNewTokens: Int, endOfText: Int?,
+    _ model: any LanguageModel, groups: PromptGroups, indices: Range<Int>, maxNewTokens: Int, endOfText: Int?,
     filter: SamplingFilter = SamplingFilter(), random: KeyedRandom, activations: Activations,
     keptLogits: UnsafeMutableBufferPointer<Float>? = nil, report: (([Int?]) throws -> Void)? = nil
   ) rethrows {
-    precondition(!prompt.isEmpty, "a story needs a prompt")
     precondition(keptLogits == nil || filter.isIdentity, "filtered logits are not those of the model")
-    tree.appendChain(prompt, sampleCount: indices.count)
+    let forest = PromptForest(groups, indices: indices)
+    tree = forest.tree
+    firstRow = forest.firstRow
     stories = [SampledStory](repeating: SampledStory(), count: indices.count)
     model.forward(tree, activations: activations)
     let numbers = indices.map { random.keyed($0) }
     // The nodes to draw from, one after the other, and the stories that stand at each.
-    var frontierStart = prompt.count - 1
-    var frontier = [Array(indices.indices.map { $0 - indices.lowerBound })]
+    var frontierStart = forest.firstRow
+    var frontier = [[Int]](repeating: [], count: tree.count - frontierStart)
+    for (story, node) in forest.lastNodes.enumerated() { frontier[node - frontierStart].append(story) }
     for position in 0..<maxNewTokens where !frontier.isEmpty {
-      let drawn = (frontierStart - prompt.count + 1) * model.vocabularySize
+      let drawn = (frontierStart - firstRow) * model.vocabularySize
       let draws = draw(
         model, frontierStart, frontier, position: position, numbers: numbers, filter: filter, activations: activations,
         keptLogits: keptLogits.map { .init(rebasing: $0.dropFirst(drawn)) })
@@ -90,7 +94,18 @@ public struct Rollout {
     }
   }
 
-  /// The most nodes that a roll-out can have.
+  /// Samples stories that all begin with one prompt, which is not empty; see the other initialiser.
+  public init(
+    _ model: any LanguageModel, prompt: [Int], indices: Range<Int>, maxNewTokens: Int, endOfText: Int?,
+    filter: SamplingFilter = SamplingFilter(), random: KeyedRandom, activations: Activations,
+    keptLogits: UnsafeMutableBufferPointer<Float>? = nil, report: (([Int?]) throws -> Void)? = nil
+  ) rethrows {
+    try self.init(
+      model, groups: PromptGroups(prompt), indices: indices, maxNewTokens: maxNewTokens, endOfText: endOfText,
+      filter: filter, random: random, activations: activations, keptLogits: keptLogits, report: report)
+  }
+
+  /// The most nodes that a roll-out can have, whose prompts have `promptLength` tokens together.
   public static func nodeCapacity(promptLength: Int, stories: Int, maxNewTokens: Int) -> Int {
     promptLength + stories * (maxNewTokens - 1)
   }

@@ -36,15 +36,34 @@ public struct Storyteller {
     prompt: String, count: Int, settings: Settings, report: ((Int, Int) throws -> Void)? = nil
   ) throws -> [SampledStory] {
     let ids = try textModel.encode(prompt: prompt, newTokens: settings.maxNewTokens)
+    return try tell(prompts: [ModelPrompt(text: prompt, ids: ids)], count: count, settings: settings, report: report)
+  }
+
+  /// Samples `count` stories for each of some prompts, those of a prompt in a row; the same seed gives the same stories.
+  ///
+  /// - Parameters:
+  ///   - prompts: as ``TextModel/read(_:newTokens:chat:)`` gives them for as many new tokens.
+  ///   - report: called with each new token of each story as it is drawn: the story's index and the token.
+  /// - Throws: what `report` throws.
+  public func tell(
+    prompts: [ModelPrompt], count: Int, settings: Settings, report: ((Int, Int) throws -> Void)? = nil
+  ) rethrows -> [SampledStory] {
+    guard count > 0 else { return [] }
     let model = textModel.model
-    let partSize = max(1, min(count, Self.nodeLimit / max(1, settings.maxNewTokens - 1)))
+    let longest = prompts.reduce(0) { max($0, $1.ids.count) }
+    let total = prompts.count * count
+    let nodes = max(1, settings.maxNewTokens - 1) + (prompts.count > 1 ? longest : 0)
+    let partSize = max(1, min(total, Self.nodeLimit / nodes))
+    let groups = PromptGroups(prompts.map(\.ids), groupSize: count)
+    let partPrompts = PromptGroups.groupCount(ofStories: partSize, groupSize: count, of: total)
     let activations = model.makeActivations(
       capacity: Rollout.nodeCapacity(
-        promptLength: ids.count, stories: partSize, maxNewTokens: settings.maxNewTokens), keepsForBackward: false)
+        promptLength: partPrompts * longest, stories: partSize, maxNewTokens: settings.maxNewTokens),
+      keepsForBackward: false)
     let random = KeyedRandom(seed: settings.seed).keyed(0)
-    return try stride(from: 0, to: count, by: partSize).flatMap { start in
+    return try stride(from: 0, to: total, by: partSize).flatMap { start in
       try Rollout(
-        model, prompt: ids, indices: start..<min(start + partSize, count), maxNewTokens: settings.maxNewTokens,
+        model, groups: groups, indices: start..<min(start + partSize, total), maxNewTokens: settings.maxNewTokens,
         endOfText: textModel.endOfTextID, filter: settings.filter, random: random, activations: activations,
         report: report.map { report in
           { level in

@@ -17,6 +17,13 @@ public enum Algorithm: String, Codable, Sendable, CaseIterable {
     case .rloo: return leaveOneOut(rewards)
     }
   }
+
+  /// The advantages of a step's stories, each group of `groupSize` in a row among its own: the stories of one prompt.
+  ///
+  /// - Precondition: `groupSize` divides the number of rewards.
+  public func advantages(rewards: [Float], groupSize: Int) -> [Float] {
+    groups(of: rewards, size: groupSize).flatMap { advantages(rewards: Array($0)) }
+  }
 }
 
 /// Each number less the mean of all others; they sum to zero.
@@ -26,4 +33,17 @@ public func leaveOneOut(_ rewards: [Float]) -> [Float] {
   precondition(rewards.count > 1, "leave-one-out needs at least 2 rewards, not \(rewards.count)")
   let sum = rewards.reduce(0.0) { $0 + Double($1) }
   return rewards.map { Float(Double($0) - (sum - Double($0)) / Double(rewards.count - 1)) }
+}
+
+/// How many groups of `groupSize` in a row have the same reward for all their stories, so that leave-one-out learns nothing from them.
+///
+/// - Precondition: `groupSize` divides the number of rewards.
+public func tiedGroupCount(rewards: [Float], groupSize: Int) -> Int {
+  groups(of: rewards, size: groupSize).count { group in group.allSatisfy { $0 == group.first } }
+}
+
+private func groups(of rewards: [Float], size: Int) -> [ArraySlice<Float>] {
+  precondition(
+    size > 0 && rewards.count.isMultiple(of: size), "\(rewards.count) rewards in groups of \(size)")
+  return stride(from: 0, to: rewards.count, by: size).map { rewards[$0..<$0 + size] }
 }

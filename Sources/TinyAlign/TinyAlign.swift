@@ -1,5 +1,6 @@
 // The whole library under one name.
 @_exported public import Alignment
+@_exported public import ChatTemplates
 @_exported public import Checkpoints
 @_exported public import Kernels
 @_exported public import PolicyGradients

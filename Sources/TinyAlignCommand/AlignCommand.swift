@@ -34,12 +34,16 @@ struct Align: ParsableCommand {
   var rewardModel: String?
   @Option(help: .init("What stories are steered toward.", valueName: "text"))
   var toward: String?
-  @Option(help: .init("How every story begins.", valueName: "text"))
-  var prompt: String?
+  @OptionGroup var prompts: PromptOptions
   @Option(help: .init("Updates.", valueName: "n"))
   var steps: Int?
   @Option(help: .init("Stories sampled for each update.", valueName: "n"))
   var samples: Int?
+  @Option(
+    help: .init(
+      "Stories of a prompt that are compared with each other; divides --samples. (default: all, shared out among the prompts)",
+      valueName: "n"))
+  var samplesPerPrompt: Int?
   @Option(help: .init("Tokens after the prompt, at most.", valueName: "n"))
   var maxNewTokens: Int?
   @Option(help: .init("Learning rate.", valueName: "x"))
@@ -122,9 +126,14 @@ struct Align: ParsableCommand {
     layers.set(.reference, reference)
     layers.set(.rewardModel, rewardModel)
     layers.set(.toward, toward)
-    layers.set(.prompt, prompt)
+    layers.set(prompts: prompts.prompt)
+    layers.set(.promptFile, prompts.prompts)
+    layers.set(.promptColumn, prompts.promptColumn)
+    layers.set(.chat, prompts.chat)
+    layers.set(.system, prompts.system)
     layers.set(.steps, steps)
     layers.set(.samples, samples)
+    layers.set(.samplesPerPrompt, samplesPerPrompt)
     layers.set(.maxNewTokens, maxNewTokens)
     layers.set(.learningRate, learningRate)
     layers.set(.learningRateSchedule, learningRateSchedule?.rawValue)

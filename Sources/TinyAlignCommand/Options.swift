@@ -34,6 +34,30 @@ struct CommonOptions: ParsableArguments {
   }
 }
 
+/// How stories begin.
+struct PromptOptions: ParsableArguments {
+  @Option(help: .init("How stories begin; may be given several times.", valueName: "text"))
+  var prompt: [String] = []
+  @Option(
+    help: .init(
+      "File of prompts: .txt (one a line, or documents separated by lines that read <|endoftext|>), .jsonl, .json or .csv.",
+      valueName: "file"))
+  var prompts: String?
+  @Option(
+    help: .init("Key or column of the prompts in --prompts. (default: prompt, or messages)", valueName: "name"))
+  var promptColumn: String?
+  @Flag(inversion: .prefixedNo, help: "Put prompts to the model as a user's message, by its chat template.")
+  var chat: Bool?
+  @Option(help: .init("System message before each user's message.", valueName: "text"))
+  var system: String?
+
+  func validate() throws {
+    guard !prompt.contains("") else { throw ValidationError("--prompt is empty; give a text to continue") }
+    guard prompts != "" else { throw ValidationError("--prompts is empty; give a file") }
+    guard prompt.isEmpty || prompts == nil else { throw ValidationError("give --prompt or --prompts, not both") }
+  }
+}
+
 /// Texts from the command line, or documents from a file.
 struct TextOptions: ParsableArguments {
   @Argument(help: "Texts. (default: those of --file)")

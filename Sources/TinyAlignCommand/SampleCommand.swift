@@ -12,9 +12,9 @@ struct Sample: ParsableCommand {
 
   @Option(help: .init("Model: a Hugging Face folder, or tinystories.", valueName: "model"))
   var model = EmbeddedModel.name
-  @Option(help: .init("How the stories begin.", valueName: "text"))
-  var prompt = "Once upon a time"
-  @Option(name: [.customShort("n"), .customLong("count")], help: .init("How many stories.", valueName: "n"))
+  @OptionGroup var prompts: PromptOptions
+  @Option(
+    name: [.customShort("n"), .customLong("count")], help: .init("How many stories of each prompt.", valueName: "n"))
   var count = 1
   @Option(help: .init("Tokens after the prompt, at most.", valueName: "n"))
   var maxNewTokens = 200
@@ -34,7 +34,8 @@ struct Sample: ParsableCommand {
     func check(_ isValid: Bool, _ message: String) throws {
       guard isValid else { throw ValidationError(message) }
     }
-    try check(!prompt.isEmpty, "--prompt is empty; give a text to continue")
+    try check(
+      prompts.promptColumn == nil || prompts.prompts != nil, "--prompt-column needs --prompts with a file")
     try check((1...1_000_000).contains(count), "-n is \(count); it must lie between 1 and 1000000")
     try check((1...1_000_000).contains(maxNewTokens), "--max-new-tokens is \(maxNewTokens); it must be at least 1")
     try check(
@@ -48,31 +49,45 @@ struct Sample: ParsableCommand {
     let settings = Storyteller.Settings(
       maxNewTokens: maxNewTokens, filter: SamplingFilter(temperature: temperature, topK: topK, topP: topP), seed: seed)
     let teller = Storyteller(textModel)
-    if count == 1, !common.json {
-      try tellAsItComes(teller, textModel, settings)
+    let chat = PromptSet.Chat(wrapsTexts: prompts.chat ?? false, system: prompts.system)
+    let read = try textModel.read(promptSet(), newTokens: maxNewTokens, chat: chat)
+    guard read.count <= 1_000_000 / count else {
+      throw ValidationError("-n is \(count), for \(read.count) prompts; a million stories at most are told at once")
+    }
+    if count == 1, read.count == 1, !common.json {
+      try tellAsItComes(teller, textModel, read[0], settings)
       return
     }
-    let stories = try teller.tell(prompt: prompt, count: count, settings: settings)
+    let stories = teller.tell(prompts: read, count: count, settings: settings)
     for (index, story) in stories.enumerated() {
+      let prompt = read[index / count]
       let text = textModel.tokenizer.decode(story.tokens)
       if common.json {
         try printJSON([
-          .init("prompt", .string(prompt)), .init("text", .string(text)), .init("token_ids", .tokens(story.tokens)),
+          .init("prompt", .string(prompt.text)), .init("text", .string(text)),
+          .init("token_ids", .tokens(story.tokens)),
           .init("finish_reason", .string(story.isFinished ? "stop" : "length")),
         ])
       } else {
         if index > 0 { try Output.line("\n———\n") }
-        try Output.line(prompt + text)
+        try Output.line(prompt.lead + text)
       }
     }
   }
 
+  private func promptSet() throws -> PromptSet {
+    if let file = prompts.prompts { return try PromptSet(file: URL(filePath: file), column: prompts.promptColumn) }
+    return PromptSet(texts: prompts.prompt.isEmpty ? ["Once upon a time"] : prompts.prompt)
+  }
+
   /// Prints a single story token by token.
-  private func tellAsItComes(_ teller: Storyteller, _ textModel: TextModel, _ settings: Storyteller.Settings) throws {
+  private func tellAsItComes(
+    _ teller: Storyteller, _ textModel: TextModel, _ prompt: ModelPrompt, _ settings: Storyteller.Settings
+  ) throws {
     var decoder = StreamingDecoder(tokenizer: textModel.tokenizer)
     var isFirst = true
-    _ = try teller.tell(prompt: prompt, count: 1, settings: settings) { _, token in
-      if isFirst { try Output.write(prompt.utf8) }
+    _ = try teller.tell(prompts: [prompt], count: 1, settings: settings) { _, token in
+      if isFirst { try Output.write(prompt.lead.utf8) }
       isFirst = false
       try Output.write(decoder.append(token).utf8)
     }

@@ -3,33 +3,17 @@ extension ByteLevelBPE {
   init(_ file: TokenizerFile, _ configuration: TokenizerConfiguration) throws {
     let (root, reader) = (file.root, file.model)
     if root.value("normalizer") != nil { throw root.unsupported("a normalizer before byte-level BPE") }
-    if let dropout = reader.value("dropout") {
-      switch dropout {
-      case .integer(0), .number(0): break
-      default: throw root.unsupported("BPE dropout")
-      }
-    }
-    for key in ["continuing_subword_prefix", "end_of_word_suffix"] as [StaticString] {
-      if try reader.string(key)?.isEmpty == false { throw root.unsupported("model.\(key)") }
-    }
     if try reader.bool("byte_fallback") == true { throw root.unsupported("model.byte_fallback") }
     try Self.checkDecoder(root)
 
     let table = try file.vocabulary()
-    var model = BytePairModel(table: table, merges: try Self.merges(reader, table))
-    model.ignoresMerges = try reader.bool("ignore_merges") ?? false
-    model.fusesUnknown = try reader.bool("fuse_unk") ?? false
-    if let unknown = try reader.string("unk_token") {
-      let id = table.id(unknown)
-      guard id >= 0 else { throw reader.invalid("model.unk_token \(jsonQuoted(unknown)) is not in the vocabulary") }
-      model.unknownID = id
-    }
+    let model = try BytePairModel(reader, table: table, alphabet: .bytes)
     let added = try file.addedTokens(table)
     let frame = try SpecialTokenFrame(root.object("post_processor"))
     try frame.validate(root) { id in table.contains(id) || added.contains { $0.id == id } }
     self.init(
       model: model, options: try Self.options(root), addedTokens: added, frame: frame,
-      endOfTextID: Self.endOfText(configuration, added, table))
+      bounds: TextBounds(configuration, added: added, table: table, frame: frame))
   }
 
   private static func checkDecoder(_ root: JSONReader) throws {
@@ -49,44 +33,34 @@ extension ByteLevelBPE {
       throw root.unsupported("BPE without the ByteLevel pre-tokenizer")
     }
     options.addsPrefixSpace = try last.bool("add_prefix_space") ?? true
-    options.usesPattern = try last.bool("use_regex") ?? true
+    if try last.bool("use_regex") == false { options.pattern = nil }
     for part in parts {
-      guard try part.type() == "Digits", try part.bool("individual_digits") == true else {
-        throw root.unsupported("the pre-tokenizer \(jsonQuoted(try part.type()))")
+      switch try part.type() {
+      case "Digits":
+        guard try part.bool("individual_digits") == true else {
+          throw root.unsupported("the pre-tokenizer \"Digits\" without individual_digits")
+        }
+        options.isolatesDigits = true
+      case "Split" where options.pattern == nil && !options.addsPrefixSpace && parts.count == 1:
+        options.pattern = try splitPattern(part)
+      case let other: throw root.unsupported("the pre-tokenizer \(jsonQuoted(other)) at this place")
       }
-      options.isolatesDigits = true
     }
     return options
   }
 
-  /// Merges as "a b" or as ["a", "b"].
-  private static func merges(_ reader: JSONReader, _ table: TokenTable) throws -> MergeTable {
-    guard let list = try reader.array("merges") else { throw reader.invalid("model.merges is missing") }
-    var builder = MergeBuilder(table: table, file: reader.document.file, capacity: list.count)
-    let document = reader.document
-    for value in list {
-      switch value {
-      case .string(let line): try document.withContent(line) { try builder.add(line: $0) }
-      case .array(let pair):
-        guard pair.count == 2, case .string(let left) = pair[0], case .string(let right) = pair[1] else {
-          throw builder.malformed
-        }
-        try document.withContent(left) { left in
-          try document.withContent(right) { right in try builder.add(left, right) }
-        }
-      default: throw builder.malformed
-      }
+  /// The pattern of `{"type": "Split", "pattern": {"Regex": ...}, "behavior": "Isolated", "invert": false}`.
+  private static func splitPattern(_ reader: JSONReader) throws -> SplitPattern {
+    guard let pattern = try reader.object("pattern") else {
+      throw reader.invalid("\(reader.name("pattern")) is missing")
     }
-    return builder.merges
-  }
-
-  private static func endOfText(
-    _ configuration: TokenizerConfiguration, _ added: [AddedToken], _ table: TokenTable
-  ) -> Int? {
-    let name = Array((configuration.endOfText ?? "<|endoftext|>").utf8)
-    if let token = added.first(where: { $0.content == name }) { return Int(token.id) }
-    let id = table.id(name)
-    return id >= 0 ? Int(id) : nil
+    guard let expression = try pattern.string("Regex"), try reader.string("behavior") == "Isolated",
+      try reader.bool("invert") != true
+    else { throw reader.unsupported("a Split other than by an isolated regular expression") }
+    guard let known = SplitPattern(expression: expression) else {
+      throw reader.unsupported("the split pattern \(jsonQuoted(expression))")
+    }
+    return known
   }
 
   /// A tokenizer from lists, as GGUF files hold them.
@@ -121,7 +95,7 @@ extension ByteLevelBPE {
     let added = Set(specialTokenIDs).sorted().map { AddedToken(content: Array(table.bytes(of: $0)), id: Int32($0)) }
     self.init(
       model: BytePairModel(table: table, merges: builder.merges), options: options, addedTokens: added,
-      frame: SpecialTokenFrame(), endOfTextID: endOfTextID)
+      frame: SpecialTokenFrame(), bounds: TextBounds(end: endOfTextID))
   }
 
   /// Reads GPT-2's older pair of files.
@@ -138,9 +112,10 @@ extension ByteLevelBPE {
       let id = table.id(name)
       if id >= 0 { added.append(AddedToken(content: Array(name.utf8), id: id)) }
     }
+    let frame = SpecialTokenFrame()
     self.init(
-      model: BytePairModel(table: table, merges: mergeTable), options: Options(), addedTokens: added,
-      frame: SpecialTokenFrame(), endOfTextID: Self.endOfText(configuration, added, table))
+      model: BytePairModel(table: table, merges: mergeTable), options: Options(), addedTokens: added, frame: frame,
+      bounds: TextBounds(configuration, added: added, table: table, frame: frame))
   }
 
   /// A merge a line, after a line with the version of the format.
@@ -157,45 +132,5 @@ extension ByteLevelBPE {
       }
     }
     return builder.merges
-  }
-}
-
-/// Turns the spellings of merges into ids.
-struct MergeBuilder {
-  let table: TokenTable
-  let file: String
-  private(set) var merges: MergeTable
-  private var rank: Int32 = 0
-
-  init(table: TokenTable, file: String, capacity: Int) {
-    self.table = table
-    self.file = file
-    merges = MergeTable(capacity: capacity)
-  }
-
-  /// The error of a merge that is not two tokens.
-  var malformed: TokenizerError {
-    .invalid(file: file, reason: "merge \(rank + 1) must be two tokens with one space between them")
-  }
-
-  /// Adds a merge "left right".
-  mutating func add(line: UnsafeBufferPointer<UInt8>) throws {
-    guard let space = line.firstIndex(of: 0x20), line[(space + 1)...].firstIndex(of: 0x20) == nil else {
-      throw malformed
-    }
-    try add(UnsafeBufferPointer(rebasing: line[..<space]), UnsafeBufferPointer(rebasing: line[(space + 1)...]))
-  }
-
-  /// Adds a merge.
-  mutating func add(_ left: UnsafeBufferPointer<UInt8>, _ right: UnsafeBufferPointer<UInt8>) throws {
-    let (first, second, merged) = (table.id(left), table.id(right), table.id(left, right))
-    guard first >= 0 && second >= 0 && merged >= 0 else {
-      let missing = first < 0 ? Array(left) : second < 0 ? Array(right) : Array(left) + Array(right)
-      let name = jsonQuoted(String(decoding: missing.prefix(80), as: UTF8.self))
-      throw TokenizerError.invalid(
-        file: file, reason: "merge \(rank + 1) needs the token \(name), which the vocabulary lacks")
-    }
-    merges.set(first, second, rank: rank, id: merged)
-    rank += 1
   }
 }

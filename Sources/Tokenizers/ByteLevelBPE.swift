@@ -6,8 +6,8 @@ public struct ByteLevelBPE: Tokenizer {
   struct Options: Sendable, Equatable {
     /// Whether a text that does not begin with a space gets one.
     var addsPrefixSpace = false
-    /// Whether GPT-2's pattern cuts the text into pieces.
-    var usesPattern = true
+    /// What cuts the text into pieces; `nil` leaves it whole.
+    var pattern: SplitPattern? = .gpt2
     /// Whether each digit stands alone.
     var isolatesDigits = false
   }
@@ -16,13 +16,16 @@ public struct ByteLevelBPE: Tokenizer {
   let options: Options
   let addedTokens: [AddedToken]
   let frame: SpecialTokenFrame
+  /// The id that begins a text, `nil` where the tokenizer has none.
+  public var beginningOfTextID: Int? { bounds.beginning }
   /// The id that ends a text, usually `<|endoftext|>`.
-  public let endOfTextID: Int?
+  public var endOfTextID: Int? { bounds.end }
   /// The largest id plus one.
   public var vocabularySize: Int { max(model.table.size, addedSize) }
 
   private let matcher: AddedTokenMatcher
-  private let splitter = WordSplitter()
+  private let bounds: TextBounds
+  private let splitter: WordSplitter
   private let workspaces = WorkspaceShelf()
   private let addedSize: Int
   private let addedByID: [Int: AddedToken]
@@ -31,13 +34,14 @@ public struct ByteLevelBPE: Tokenizer {
   private let pieceEnds: [Int32]
 
   init(
-    model: BytePairModel, options: Options, addedTokens: [AddedToken], frame: SpecialTokenFrame, endOfTextID: Int?
+    model: BytePairModel, options: Options, addedTokens: [AddedToken], frame: SpecialTokenFrame, bounds: TextBounds
   ) {
     self.model = model
     self.options = options
     self.addedTokens = addedTokens
     self.frame = frame
-    self.endOfTextID = endOfTextID
+    self.bounds = bounds
+    splitter = WordSplitter(options.pattern ?? .gpt2)
     // Tokens looked for in the normalised text come second; here the text is the same.
     matcher = AddedTokenMatcher(addedTokens)
     addedByID = Dictionary(addedTokens.map { (Int($0.id), $0) }, uniquingKeysWith: { $1 })
@@ -54,9 +58,12 @@ public struct ByteLevelBPE: Tokenizer {
   }
 
   /// The ids of `text`, as Hugging Face's tokenizers give them.
-  public func encode(_ text: String) -> [Int] {
+  public func encode(_ text: String) -> [Int] { encode(text, addingSpecialTokens: true) }
+
+  /// The ids of `text`, with the special tokens around it if `addingSpecialTokens`.
+  public func encode(_ text: String, addingSpecialTokens: Bool) -> [Int] {
     var text = text
-    var ids = frame.before
+    var ids = addingSpecialTokens ? frame.before : []
     var workspace = workspaces.take()
     text.withUTF8 { bytes in
       ids.reserveCapacity(bytes.count / 3 + 8)
@@ -67,7 +74,7 @@ public struct ByteLevelBPE: Tokenizer {
       }
     }
     workspaces.putBack(workspace)
-    ids += frame.after
+    if addingSpecialTokens { ids += frame.after }
     return ids
   }
 
@@ -99,7 +106,7 @@ public struct ByteLevelBPE: Tokenizer {
   ) {
     var start = 0
     while start < text.count {
-      let end = options.usesPattern ? splitter.end(text, from: start) : text.count
+      let end = options.pattern != nil ? splitter.end(text, from: start) : text.count
       workspace.append(UnsafeBufferPointer(rebasing: text[start..<end]), model: model, to: &ids)
       start = end
     }

@@ -55,7 +55,7 @@ public struct ByteLevelBPETrainer: Sendable {
     learner.learn(upTo: vocabularySize) { progress?(Progress(tokens: $0, target: vocabularySize)) }
     return ByteLevelBPE(
       model: BytePairModel(table: learner.table, merges: learner.merges), options: ByteLevelBPE.Options(),
-      addedTokens: [AddedToken(content: end, id: 0)], frame: SpecialTokenFrame(), endOfTextID: 0)
+      addedTokens: [AddedToken(content: end, id: 0)], frame: SpecialTokenFrame(), bounds: TextBounds(end: 0))
   }
 }
 

@@ -1,147 +1,99 @@
-/// The vocabulary and merges of a byte-level byte-pair encoding, without the text around them.
+/// The vocabulary and merges of a byte-pair encoding, without the text around them.
 struct BytePairModel: Sendable {
-  var table: TokenTable
+  /// What a piece is before anything merges.
+  enum Alphabet: Sendable {
+    /// Bytes, spelled in the ``ByteAlphabet``.
+    case bytes
+    /// Scalars; one that the vocabulary lacks is its bytes, spelled "<0x0A>", where `fallsBack`.
+    case scalars(fallsBack: Bool)
+  }
+
+  let table: TokenTable
   var merges: MergeTable
   /// The id of each single byte, -1 where the vocabulary lacks it.
-  var byteIDs: [Int32]
-  /// The id for bytes that the vocabulary lacks; without one they are left out.
+  private let byteIDs: [Int32]
+  /// The ids of ASCII scalars, where scalars are the alphabet.
+  private let asciiIDs: [Int32]
+  /// The id for what the vocabulary lacks; without one it is left out.
   var unknownID: Int32?
-  /// Whether neighbouring unknown bytes become one unknown token.
+  /// Whether neighbouring unknown symbols become one unknown token.
   var fusesUnknown = false
   /// Whether a piece that is a token as a whole is not merged.
   var ignoresMerges = false
 
-  init(table: TokenTable, merges: MergeTable) {
+  init(table: TokenTable, merges: MergeTable, alphabet: Alphabet = .bytes) {
     self.table = table
     self.merges = merges
-    byteIDs = (0..<256).map { table.id(ByteAlphabet.encode([UInt8($0)])) }
+    switch alphabet {
+    case .bytes:
+      byteIDs = (0..<256).map { table.id(ByteAlphabet.encode([UInt8($0)])) }
+      asciiIDs = []
+    case .scalars(let fallsBack):
+      byteIDs = (0..<256).map { fallsBack ? table.id(byteToken(UInt8($0))) : -1 }
+      asciiIDs = (0..<128).map { table.id([UInt8($0)]) }
+    }
   }
 
   /// Leaves the ids of a piece in `merger.symbols`.
   func encode(_ word: UnsafeBufferPointer<UInt8>, with merger: inout PairMerger) {
     merger.symbols.removeAll(keepingCapacity: true)
     if ignoresMerges {
-      let id = table.id(ByteAlphabet.encode(word))
+      let id = asciiIDs.isEmpty ? table.id(ByteAlphabet.encode(word)) : table.id(word)
       if id >= 0 {
         merger.symbols.append(id)
         return
       }
     }
+    if asciiIDs.isEmpty { appendBytes(word, to: &merger.symbols) } else { appendScalars(word, to: &merger.symbols) }
+    merger.mergeAll(merges)
+  }
+
+  private func appendBytes(_ word: UnsafeBufferPointer<UInt8>, to symbols: inout [Int32]) {
     var lastIsUnknown = false
     for byte in word {
       let id = byteIDs[Int(byte)]
       if id >= 0 {
-        merger.symbols.append(id)
+        symbols.append(id)
       } else if let unknownID, !(lastIsUnknown && fusesUnknown) {
-        merger.symbols.append(unknownID)
+        symbols.append(unknownID)
       }
       lastIsUnknown = id < 0
     }
-    merger.mergeAll(merges)
+  }
+
+  /// As in the reference, an unknown token waits for the next scalar that the vocabulary has: bytes overtake it.
+  private func appendScalars(_ word: UnsafeBufferPointer<UInt8>, to symbols: inout [Int32]) {
+    var waits = false
+    var i = 0
+    while i < word.count {
+      let length = word[i] < 0x80 ? 1 : decodeScalar(word, i).length
+      let scalar = UnsafeBufferPointer(rebasing: word[i..<(i + length)])
+      let id = length == 1 ? asciiIDs[Int(word[i])] : table.id(scalar)
+      i += length
+      if id >= 0 {
+        if waits, let unknownID { symbols.append(unknownID) }
+        waits = false
+        symbols.append(id)
+      } else if scalar.allSatisfy({ byteIDs[Int($0)] >= 0 }) {
+        for byte in scalar { symbols.append(byteIDs[Int(byte)]) }
+      } else if let unknownID {
+        if waits && !fusesUnknown { symbols.append(unknownID) }
+        waits = true
+      }
+    }
+    if waits, let unknownID { symbols.append(unknownID) }
   }
 }
 
-/// Merges the symbols of one piece: always the pair of lowest rank, of equal ones the leftmost.
-struct PairMerger: Sendable {
-  /// Up to this many symbols a scan for the best pair beats a heap.
-  private static let scanLimit = 48
-
-  var symbols: [Int32] = []
-  private var pairs: [MergeTable.Merge] = []
-  private var heap = MinimumHeap()
-  private var next: [Int32] = []
-  private var previous: [Int32] = []
-
-  private static let none = MergeTable.Merge(pair: 0, rank: .max, id: 0)
-
-  mutating func mergeAll(_ merges: MergeTable) {
-    guard symbols.count > 1 else { return }
-    if symbols.count <= Self.scanLimit { scan(merges) } else { drain(merges) }
-  }
-
-  /// Short pieces: keep the merge of each neighbouring pair, take the best, repeat.
-  private mutating func scan(_ merges: MergeTable) {
-    var count = symbols.count
-    pairs.removeAll(keepingCapacity: true)
-    for i in 0..<(count - 1) { pairs.append(merges.merge(symbols[i], symbols[i + 1]) ?? Self.none) }
-    while count > 1 {
-      var best = 0
-      var rank = pairs[0].rank
-      for i in 1..<max(1, count - 1) where pairs[i].rank < rank { (best, rank) = (i, pairs[i].rank) }
-      if rank == .max { break }
-      symbols[best] = pairs[best].id
-      for i in (best + 1)..<(count - 1) {
-        symbols[i] = symbols[i + 1]
-        pairs[i - 1] = pairs[i]
-      }
-      // The loop above moved the pairs after the merged one down; the two beside the new symbol change.
-      count -= 1
-      if best + 1 < count { pairs[best] = merges.merge(symbols[best], symbols[best + 1]) ?? Self.none }
-      if best > 0 { pairs[best - 1] = merges.merge(symbols[best - 1], symbols[best]) ?? Self.none }
-    }
-    symbols.removeLast(symbols.count - count)
-  }
-
-  /// Long pieces: a heap of candidate pairs over a linked list, n log n whatever the text.
-  private mutating func drain(_ merges: MergeTable) {
-    let count = symbols.count
-    next = (0..<count).map { Int32(truncatingIfNeeded: $0 + 1) }
-    previous = (0..<count).map { Int32(truncatingIfNeeded: $0 - 1) }
-    heap.removeAll()
-    for i in 0..<(count - 1) {
-      if let merge = merges.merge(symbols[i], symbols[i + 1]) { heap.push(rank: merge.rank, position: Int32(i)) }
-    }
-    while let (rank, position) = heap.pop() {
-      let i = Int(position)
-      guard symbols[i] >= 0, next[i] < count else { continue }
-      let right = Int(next[i])
-      // A pair that changed since it was pushed has another rank now.
-      guard let merge = merges.merge(symbols[i], symbols[right]), merge.rank == rank else { continue }
-      symbols[i] = merge.id
-      symbols[right] = -1
-      next[i] = next[right]
-      if next[i] < count { previous[Int(next[i])] = position }
-      if previous[i] >= 0, let merge = merges.merge(symbols[Int(previous[i])], symbols[i]) {
-        heap.push(rank: merge.rank, position: previous[i])
-      }
-      if next[i] < count, let merge = merges.merge(symbols[i], symbols[Int(next[i])]) {
-        heap.push(rank: merge.rank, position: position)
-      }
-    }
-    symbols.removeAll { $0 < 0 }
-  }
+/// SentencePiece's spelling of a byte: "<0x0A>".
+func byteToken(_ byte: UInt8) -> [UInt8] {
+  let digits = Array("0123456789ABCDEF".utf8)
+  return Array("<0x".utf8) + [digits[Int(byte >> 4)], digits[Int(byte & 15)], UInt8(ascii: ">")]
 }
 
-/// A binary heap of pairs, the lowest rank first, then the lowest position.
-struct MinimumHeap: Sendable {
-  private var keys: [UInt64] = []
-
-  mutating func removeAll() { keys.removeAll(keepingCapacity: true) }
-
-  mutating func push(rank: Int32, position: Int32) {
-    keys.append(UInt64(UInt32(bitPattern: rank)) << 32 | UInt64(UInt32(bitPattern: position)))
-    var child = keys.count - 1
-    while child > 0 {
-      let parent = (child - 1) / 2
-      guard keys[child] < keys[parent] else { return }
-      keys.swapAt(child, parent)
-      child = parent
-    }
-  }
-
-  mutating func pop() -> (rank: Int32, position: Int32)? {
-    guard let top = keys.first, let last = keys.popLast() else { return nil }
-    if !keys.isEmpty {
-      keys[0] = last
-      var parent = 0
-      while 2 * parent + 1 < keys.count {
-        var child = 2 * parent + 1
-        if child + 1 < keys.count && keys[child + 1] < keys[child] { child += 1 }
-        guard keys[child] < keys[parent] else { break }
-        keys.swapAt(child, parent)
-        parent = child
-      }
-    }
-    return (Int32(truncatingIfNeeded: top >> 32), Int32(truncatingIfNeeded: top))
-  }
+/// The byte that a spelling such as "<0x0A>" stands for, `nil` for any other.
+func byte(of spelling: some RandomAccessCollection<UInt8>) -> UInt8? {
+  guard spelling.count == 6, spelling.starts(with: "<0x".utf8), spelling.last == UInt8(ascii: ">") else { return nil }
+  let digits = spelling.dropFirst(3).prefix(2).compactMap(hexadecimalDigit)
+  return digits.count == 2 ? digits[0] << 4 | digits[1] : nil
 }

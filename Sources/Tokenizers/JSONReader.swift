@@ -83,7 +83,14 @@ struct JSONReader {
 /// A string's JSON spelling, quotes included: only what must be escaped is.
 func jsonQuoted(_ text: String) -> String {
   var output: [UInt8] = [UInt8(ascii: "\"")]
-  for byte in text.utf8 {
+  appendEscaped(text.utf8, to: &output)
+  output.append(UInt8(ascii: "\""))
+  return String(decoding: output, as: UTF8.self)
+}
+
+/// Appends the JSON spelling of a string's bytes, without quotes.
+func appendEscaped(_ text: some Sequence<UInt8>, to output: inout [UInt8]) {
+  for byte in text {
     switch byte {
     case UInt8(ascii: "\""), UInt8(ascii: "\\"): output += [UInt8(ascii: "\\"), byte]
     case 0..<0x20:
@@ -92,6 +99,4 @@ func jsonQuoted(_ text: String) -> String {
     default: output.append(byte)
     }
   }
-  output.append(UInt8(ascii: "\""))
-  return String(decoding: output, as: UTF8.self)
 }

@@ -59,4 +59,7 @@ struct MergeTable: Sendable {
       (Int32(truncatingIfNeeded: $0.pair >> 32), Int32(truncatingIfNeeded: $0.pair))
     }
   }
+
+  /// The ids of all merged tokens, in no order.
+  var mergedIDs: [Int32] { slots.lazy.filter { $0.pair != Self.empty }.map(\.id) }
 }

@@ -6,14 +6,24 @@ public struct StreamingDecoder: Sendable {
   /// Bytes that begin a character not yet complete.
   private var pending: [UInt8] = []
   private var isFirst = true
+  /// What decodes tokens that are text only together with their neighbours.
+  private var pieces: SentencePieceText?
 
   /// A decoder at the start of a text.
   public init(tokenizer: any Tokenizer) {
     self.tokenizer = tokenizer
+    pieces = (tokenizer as? SentencePieceBPE).map { SentencePieceText($0) }
   }
 
   /// The text that `id` completes, empty while a character (a Unicode scalar) is incomplete.
+  ///
+  /// Of a ``SentencePieceBPE``, tokens that spell bytes ("<0x0A>") wait for the next that does not.
   public mutating func append(_ id: Int) -> String {
+    if pieces != nil {
+      var bytes: [UInt8] = []
+      pieces?.append(id, to: &bytes)
+      return String(decoding: bytes, as: UTF8.self)
+    }
     guard let bytes = tokenizer.decodedBytes(of: id, isFirst: isFirst) else { return "" }
     isFirst = false
     pending += bytes
@@ -25,6 +35,7 @@ public struct StreamingDecoder: Sendable {
 
   /// What is left at the end: U+FFFD for an incomplete character, otherwise nothing. The decoder is then at a new start.
   public mutating func finish() -> String {
+    pieces?.finish(&pending)
     let text = String(decoding: pending, as: UTF8.self)
     pending = []
     isFirst = true

@@ -5,13 +5,25 @@ public protocol Tokenizer: Sendable {
   /// The largest id plus one.
   var vocabularySize: Int { get }
 
-  /// The id that ends a text (GPT-2: `<|endoftext|>`), `nil` where the tokenizer has none.
+  /// The id that begins a text (Llama: `<s>`), `nil` where the tokenizer has none.
+  var beginningOfTextID: Int? { get }
+
+  /// The id that ends a text (GPT-2: `<|endoftext|>`, Llama: `</s>`), `nil` where the tokenizer has none.
   var endOfTextID: Int? { get }
 
   /// The ids of `text`, exactly as Hugging Face's `Tokenizer.encode(text).ids` gives them without truncation or padding.
   ///
-  /// Added and special tokens inside the text are recognised; the special tokens around it ([CLS] … [SEP]) are included.
+  /// Added and special tokens inside the text are recognised; the special tokens around it ([CLS] … [SEP], Llama's
+  /// `<s>`) are included, as tokenizer.json's post-processor says.
   func encode(_ text: String) -> [Int]
+
+  /// The ids of `text`, as Hugging Face's `Tokenizer.encode(text, add_special_tokens=...)` gives them.
+  ///
+  /// Special tokens spelled out in the text are recognised either way.
+  ///
+  /// - Parameter addingSpecialTokens: whether the special tokens around a text are included, as in ``encode(_:)``. What
+  ///   continues a text, or has its special tokens spelled out (a chat), is encoded without them.
+  func encode(_ text: String, addingSpecialTokens: Bool) -> [Int]
 
   /// The text of `ids`, as Hugging Face's `decode(ids, skip_special_tokens=True)` gives it.
   ///
@@ -31,6 +43,12 @@ public protocol Tokenizer: Sendable {
 }
 
 extension Tokenizer {
+  /// None.
+  public var beginningOfTextID: Int? { nil }
+
+  /// ``encode(_:)``: right for a tokenizer that puts no special tokens around a text.
+  public func encode(_ text: String, addingSpecialTokens: Bool) -> [Int] { encode(text) }
+
   /// The bytes of the id decoded by itself.
   public func decodedBytes(of id: Int, isFirst: Bool) -> [UInt8]? {
     let text = decode([id])

@@ -68,24 +68,3 @@ struct TokenizerFile {
     return tokens.filter(\.isSpecial) + tokens.filter { !$0.isSpecial }
   }
 }
-
-/// What tokenizer_config.json says that tokenizer.json does not.
-struct TokenizerConfiguration {
-  var endOfText: String?
-  var lowercases: Bool?
-  var stripsAccents: Bool?
-  var handlesChinese: Bool?
-
-  init() {}
-
-  init(_ bytes: [UInt8], file: String) throws {
-    let reader = try JSONReader(JSONDocument(file: file, bytes: bytes))
-    switch reader.value("eos_token") {
-    case .object: endOfText = try reader.object("eos_token")?.string("content")
-    default: endOfText = try reader.string("eos_token")
-    }
-    lowercases = try reader.bool("do_lower_case")
-    stripsAccents = try reader.bool("strip_accents")
-    handlesChinese = try reader.bool("tokenize_chinese_chars")
-  }
-}

@@ -3,19 +3,18 @@ public import Foundation
 /// Loads the tokenizer of a model folder.
 ///
 /// tokenizer.json is preferred, then vocab.json with merges.txt (GPT-2), then vocab.txt (BERT, with `do_lower_case` of
-/// tokenizer_config.json, lower case unless it says otherwise).
+/// tokenizer_config.json, lower case unless it says otherwise). The tokens that begin and end a text are those that
+/// tokenizer_config.json names, or special_tokens_map.json.
 ///
 /// - Parameter files: gives the content of a file by its name, `nil` if there is none.
 /// - Throws: ``TokenizerError``, or what `files` throws.
 public func loadTokenizer(files: (String) throws -> Data?) throws -> any Tokenizer {
-  var configuration = TokenizerConfiguration()
-  if let data = try files("tokenizer_config.json") {
-    configuration = try TokenizerConfiguration([UInt8](data), file: "tokenizer_config.json")
-  }
+  let configuration = try TokenizerConfiguration(files: files)
   if let data = try files("tokenizer.json") {
     let file = try TokenizerFile([UInt8](data), file: "tokenizer.json")
     switch try file.modelType() {
-    case "BPE": return try ByteLevelBPE(file, configuration)
+    case "BPE":
+      return try file.isSentencePiece() ? SentencePieceBPE(file, configuration) : ByteLevelBPE(file, configuration)
     case "WordPiece": return try WordPiece(file, configuration)
     case let other: throw file.root.unsupported("the model \(jsonQuoted(other))")
     }
@@ -30,4 +29,17 @@ public func loadTokenizer(files: (String) throws -> Data?) throws -> any Tokeniz
     return try WordPiece(vocabulary: [UInt8](vocabulary), configuration)
   }
   throw TokenizerError.missingFiles
+}
+
+extension TokenizerConfiguration {
+  /// Reads tokenizer_config.json and special_tokens_map.json where there are any.
+  init(files: (String) throws -> Data?) throws {
+    self.init()
+    if let data = try files("tokenizer_config.json") {
+      self = try TokenizerConfiguration([UInt8](data), file: "tokenizer_config.json")
+    }
+    if beginningOfText == nil || endOfText == nil, let data = try files("special_tokens_map.json") {
+      try addSpecialTokens([UInt8](data), file: "special_tokens_map.json")
+    }
+  }
 }

@@ -57,9 +57,12 @@ public struct WordPiece: Tokenizer {
   }
 
   /// The ids of `text` with [CLS] before and [SEP] after, as Hugging Face's tokenizers give them.
-  public func encode(_ text: String) -> [Int] {
+  public func encode(_ text: String) -> [Int] { encode(text, addingSpecialTokens: true) }
+
+  /// The ids of `text`, with [CLS] before and [SEP] after if `addingSpecialTokens`.
+  public func encode(_ text: String, addingSpecialTokens: Bool) -> [Int] {
     var text = text
-    var ids = frame.before
+    var ids = addingSpecialTokens ? frame.before : []
     text.withUTF8 { bytes in
       ids.reserveCapacity(bytes.count / 3 + 8)
       rawMatcher.split(bytes) { stretch in
@@ -74,7 +77,7 @@ public struct WordPiece: Tokenizer {
         ids.append(Int(id))
       }
     }
-    ids += frame.after
+    if addingSpecialTokens { ids += frame.after }
     return ids
   }
 

@@ -116,4 +116,24 @@ struct MemoryPlanTests {
     }
     #expect(refused > 1_000 && inParts > 1_000 && keeping > 1_000, "\(refused), \(inParts), \(keeping)")
   }
+
+  @Test func `each prompt that a part's stories may begin with has its place`() throws {
+    // 900 KB before the first prompt, 200 KB for each prompt, 100 KB for each story.
+    var needs = needs
+    needs.groupSize = 4
+    // Three groups of four; where a part begins in a group, five stories in a row can belong to two groups, six to three.
+    for (kilobytes, partSize) in [
+      (1_200, 1), (1_499, 1), (1_500, 2), (1_699, 4 - 1), (1_700, 4), (1_800, 5), (2_099, 5), (2_100, 6), (2_699, 11),
+      (2_700, 12), (9_000, 12),
+    ] {
+      let plan = try plan(needs, stories: 12, kilobytes: kilobytes)
+      #expect(plan.partSize == partSize, "\(kilobytes) KB")
+    }
+    let error = #expect(throws: AlignmentError.self) { try plan(needs, stories: 12, kilobytes: 1_199) }
+    #expect(error?.description.contains("a single story at a time needs") == true)
+    // Groups of one: a prompt for each story.
+    needs.groupSize = 1
+    #expect(try plan(needs, stories: 12, kilobytes: 900 + 5 * 300).partSize == 5)
+    #expect(try plan(needs, stories: 12, kilobytes: 900 + 12 * 300 + 80).keptLogitRows == 10)
+  }
 }

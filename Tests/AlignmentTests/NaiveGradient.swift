@@ -15,9 +15,20 @@ struct NaiveGradient {
     _ policy: any LanguageModel, reference: any LanguageModel, prompt: [Int], stories: [[Int]], advantages: [Float],
     lengthNormalizer: Float, klWeight: Float, direction: KLDirection
   ) {
+    self.init(
+      policy, reference: reference, prompts: stories.map { _ in prompt }, stories: stories, advantages: advantages,
+      lengthNormalizer: lengthNormalizer, klWeight: klWeight, direction: direction)
+  }
+
+  /// Each story has a prompt of its own.
+  init(
+    _ policy: any LanguageModel, reference: any LanguageModel, prompts: [[Int]], stories: [[Int]], advantages: [Float],
+    lengthNormalizer: Float, klWeight: Float, direction: KLDirection
+  ) {
     let gradients = FloatBuffer(count: policy.parameterCount)
     let scale = 1 / (Float(stories.count) * lengthNormalizer)
-    for (story, advantage) in zip(stories, advantages) {
+    for (index, (story, advantage)) in zip(stories, advantages).enumerated() {
+      let prompt = prompts[index]
       var tree = TokenTree()
       tree.appendChain(prompt + story.dropLast())
       let activations = policy.makeActivations(capacity: tree.count, keepsForBackward: true)

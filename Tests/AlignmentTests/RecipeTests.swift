@@ -89,7 +89,8 @@ struct RecipeTests {
 
   @Test func `every setting can be set in YAML`() throws {
     let values: [Recipe.CodingKeys: String] = [
-      .model: "m", .reference: "r", .rewardModel: "w", .prompt: "Once", .toward: "dog", .steps: "31", .samples: "17",
+      .model: "m", .reference: "r", .rewardModel: "w", .prompt: "Once", .chat: "true", .system: "Be brief.",
+      .toward: "dog", .steps: "31", .samples: "18", .samplesPerPrompt: "6",
       .maxNewTokens: "9", .algorithm: "reinforce", .optimizer: "sgd", .learningRate: "0.25",
       .learningRateSchedule: "cosine", .warmupSteps: "2", .weightDecay: "0.125", .maxGradientNorm: "1.5",
       .lengthNormalizer: "11", .klCoefficient: "0.75", .klDirection: "reverse", .klReduction: "vocabulary-mean",
@@ -100,9 +101,12 @@ struct RecipeTests {
     expected.reference = "r"
     expected.rewardModel = "w"
     expected.prompt = "Once"
+    expected.chat = true
+    expected.system = "Be brief."
     expected.toward = "dog"
     expected.steps = 31
-    expected.samples = 17
+    expected.samples = 18
+    expected.samplesPerPrompt = 6
     expected.maxNewTokens = 9
     expected.algorithm = .reinforce
     expected.optimizer = .sgd
@@ -119,14 +123,53 @@ struct RecipeTests {
     expected.microBatch = 5
     expected.memory = MemorySize("2.5GB")
     expected.seed = .max
-    let lines = Recipe.CodingKeys.allCases.map { "\($0.rawValue): \(values[$0] ?? "MISSING")\n" }
+    // A file of prompts takes the place of prompts.
+    let ofFile: Set<Recipe.CodingKeys> = [.promptFile, .promptColumn]
+    let keys = Recipe.CodingKeys.allCases.filter { !ofFile.contains($0) }
+    var lines = keys.map { "\($0.rawValue): \(values[$0] ?? "MISSING")\n" }
     #expect(try recipe(lines.joined()) == expected)
+    lines[keys.firstIndex(of: .prompt) ?? 0] = "prompts: p.csv\nprompt_column: question\n"
+    expected.promptFile = "p.csv"
+    expected.promptColumn = "question"
+    #expect(expected.promptTexts.texts.isEmpty)
+    #expect(try recipe(lines.joined()) == expected)
+    // Groups must divide what the default recipe samples.
+    lines[keys.firstIndex(of: .samplesPerPrompt) ?? 0] = "samples_per_prompt: 4\n"
     // One at a time: each changes something, and survives JSON.
-    for (key, line) in zip(Recipe.CodingKeys.allCases, lines) {
+    for (key, line) in zip(keys, lines) {
       let recipe = try recipe(line)
       #expect(recipe != Recipe(), "\(key.rawValue)")
       #expect(try JSONDecoder().decode(Recipe.self, from: JSONEncoder().encode(recipe)) == recipe)
     }
+  }
+
+  @Test func `prompts are one text, a list of texts, or a file`() throws {
+    #expect(try recipe("prompt: Once").promptTexts.texts == ["Once"])
+    #expect(try recipe("prompt: [Once, The dog, Once]").promptTexts.texts == ["Once", "The dog", "Once"])
+    #expect(try recipe("prompt:\n- 12\n- 'yes'\n").promptTexts.texts == ["12", "yes"])
+    // On top of a recipe, the one takes the other's place.
+    let file = "prompts: a.csv\nprompt_column: question\n"
+    for value in ["yes", "a\nb", "- x", "12"] {
+      let recipe = try recipe(file) { $0.set(prompts: [value, "Once"]) }
+      #expect(recipe.promptTexts.texts == [value, "Once"] && recipe.promptFile == nil && recipe.promptColumn == nil)
+    }
+    #expect(try recipe(file) { $0.set(prompts: []) }.promptFile == "a.csv")
+    #expect(try recipe(file) { $0.set(.prompt, "Once") }.promptTexts.texts == ["Once"])
+    let other = try recipe("prompt: [a, b]") { $0.set(.promptFile, "b.jsonl") }
+    #expect(other.promptFile == "b.jsonl" && other.promptTexts.texts.isEmpty)
+    #expect(try RecipeLayers("default").resolved().promptTexts.texts.count == 1)
+    expectError(["--prompts and --prompt are both given"]) { try recipe(file + "prompt: Once\n") }
+    expectError(["'prompt' needs a text or a list of texts"]) { try recipe("prompt: {a: b}\n") }
+    expectError(["'prompt' needs a text or a list of texts"]) { try recipe("prompt: [a, [b]]\n") }
+    for list in [["Once"], ["Once", "The dog"], []] {
+      var recipe = Recipe()
+      recipe.promptTexts = TextList(list)
+      if list.isEmpty { recipe.promptFile = "a.txt" }
+      #expect(try JSONDecoder().decode(Recipe.self, from: JSONEncoder().encode(recipe)) == recipe)
+    }
+    let single = try #require(
+      JSONSerialization.jsonObject(with: JSONEncoder().encode(Recipe())) as? [String: Any])
+    #expect(single["prompt"] as? String == "Once upon a time there was")
   }
 
   @Test func `an unknown key is named with its line and the nearest known one`() {
@@ -167,6 +210,12 @@ struct RecipeTests {
 
   @Test(arguments: [
     Refused(line: "prompt: ''", flag: "--prompt"), Refused(line: "toward: ' '", flag: "--toward"),
+    Refused(line: "prompt: []", flag: "--prompt"), Refused(line: "prompt: [a, '']", flag: "--prompt"),
+    Refused(line: "prompts: ''", flag: "--prompts"), Refused(line: "prompt_column: a", flag: "--prompt-column"),
+    Refused(line: "samples_per_prompt: 0", flag: "--samples-per-prompt"),
+    Refused(line: "samples_per_prompt: 1", flag: "--samples-per-prompt"),
+    Refused(line: "samples_per_prompt: 5", flag: "--samples-per-prompt"),
+    Refused(line: "samples_per_prompt: 256", flag: "--samples-per-prompt"),
     Refused(line: "steps: 0", flag: "--steps"), Refused(line: "steps: -3", flag: "--steps"),
     Refused(line: "steps: 10000001", flag: "--steps"), Refused(line: "samples: 0", flag: "--samples"),
     Refused(line: "samples: 1", flag: "--samples"), Refused(line: "samples: 1048577", flag: "--samples"),

@@ -41,6 +41,22 @@ struct AdvantageTests {
     #expect(Algorithm.rloo.advantages(rewards: rewards) == [-3, -1.5, 4.5])
   }
 
+  @Test func `groups are compared among their own`() {
+    let rewards: [Float] = [1, 2, 6, 0, 0, 3]
+    #expect(Algorithm.rloo.advantages(rewards: rewards, groupSize: 3) == [-3, -1.5, 4.5, -1.5, -1.5, 3])
+    #expect(Algorithm.rloo.advantages(rewards: rewards, groupSize: 2) == [-1, 1, 6, -6, -3, 3])
+    #expect(Algorithm.rloo.advantages(rewards: rewards, groupSize: 6) == leaveOneOut(rewards))
+    #expect(Algorithm.reinforce.advantages(rewards: rewards, groupSize: 1) == rewards)
+  }
+
+  @Test func `groups whose stories all earned the same are counted`() {
+    let rewards: [Float] = [1, 1, 2, 2, 2, 2, 0.5, 0.25]
+    #expect(tiedGroupCount(rewards: rewards, groupSize: 2) == 3)
+    #expect(tiedGroupCount(rewards: rewards, groupSize: 4) == 0)
+    #expect(tiedGroupCount(rewards: Array(rewards[2..<6]), groupSize: 4) == 1)
+    #expect(tiedGroupCount(rewards: rewards, groupSize: 1) == 8)
+  }
+
   @Test func `the weight of a nat follows the reduction`() {
     func weight(_ coefficient: Float, _ reduction: KLReduction, _ size: Int) -> Float {
       KLPenalty(coefficient: coefficient, direction: .forward, reduction: reduction)

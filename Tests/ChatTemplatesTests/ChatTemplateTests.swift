@@ -1,0 +1,5 @@
+import ChatTemplates
+import Testing
+
+struct ChatTemplateTests {
+}
