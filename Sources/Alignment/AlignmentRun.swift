@@ -37,14 +37,20 @@ public final class AlignmentRun {
   public init(recipe: Recipe) throws {
     try recipe.validate()
     self.recipe = recipe
-    model = try TextModel(named: recipe.model)
+    let original = try TextModel(named: recipe.model)
+    model =
+      try recipe.lowRankSettings.map { try original.replacing(original.model.adapted($0, seed: recipe.seed)) }
+      ?? original
     let reference = try recipe.reference.map { try TextModel(named: $0) }
     let rewardSource =
       try recipe.rewardModel.map { .folder(URL(filePath: $0, directoryHint: .isDirectory)) }
       ?? RewardModelLocation.source()
     reward = try SimilarityReward(toward: recipe.toward, embedder: SentenceEmbedder(source: rewardSource))
     trainer = try PolicyTrainer(
-      recipe: recipe, model: model, reference: reference?.model ?? model.model.copy(), reward: reward)
+      recipe: recipe, model: model,
+      // Where an adapter is trained the model itself stays as it is, and both share it.
+      reference: reference?.model ?? (model.model.adapter == nil ? original.model.copy() : original.model),
+      reward: reward)
     var resolved = recipe
     if trainer.prompts.count > 1 { resolved.samplesPerPrompt = trainer.groupSize }
     manifest = RunManifest(
@@ -99,7 +105,12 @@ public final class AlignmentRun {
   }
 
   private func saveCheckpoint(_ step: Int, _ writer: RunWriter) throws {
-    try model.save(trainer.policy, to: writer.checkpointFolder(step: step))
+    let folder = writer.checkpointFolder(step: step)
+    if recipe.loraSaving == .adapter, let adapter = trainer.policy.adapter {
+      try model.save(adapter, to: folder)
+    } else {
+      try model.save(trainer.policy, to: folder)
+    }
   }
 
   /// One update, written to the run folder.

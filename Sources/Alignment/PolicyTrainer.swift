@@ -108,8 +108,8 @@ public final class PolicyTrainer {
     optimizer = Optimizer(
       recipe.optimizer == .sgd ? .sgd : .adamW(),
       weightDecay: Float(recipe.weightDecay ?? (recipe.optimizer == .sgd ? 0 : 0.01)),
-      parameterCount: policy.parameterCount)
-    gradients = FloatBuffer(count: policy.parameterCount, isZeroed: false)
+      parameterCount: policy.trainedParameters.count)
+    gradients = FloatBuffer(count: policy.trainedParameters.count, isZeroed: false)
     let plan = try Self.memoryPlan(
       recipe, policy: policy, reference: reference, promptLength: longest, groupSize: groupSize)
     parts = stride(from: 0, to: recipe.samples, by: plan.partSize)
@@ -141,7 +141,7 @@ public final class PolicyTrainer {
     return try MemoryPlan(
       MemoryPlan.Needs(
         taken: peakMemory(),
-        fixed: policy.parameterCount * floatSize * (recipe.optimizer == .sgd ? 1 : 3)
+        fixed: policy.trainedParameters.count * floatSize * (recipe.optimizer == .sgd ? 1 : 3)
           + 2 * policy.head.chunkSize(rows: .max) * row + referencePart,
         prompt: promptLength * node, groupSize: groupSize, story: max(1, recipe.maxNewTokens - 1) * node,
         rowsPerStory: recipe.maxNewTokens, row: row),
@@ -213,7 +213,7 @@ public final class PolicyTrainer {
       }
       step.learningRate = recipe.learningRate * schedule.factor(step: number)
       optimizer.step(
-        policy.parameters, gradients: gradients, learningRate: Float(step.learningRate),
+        policy.trainedParameters, gradients: gradients, learningRate: Float(step.learningRate),
         gradientScale: clippingScale(norm: step.gradientNorm, maximum: recipe.maxGradientNorm))
     }
     step.times = times
@@ -235,9 +235,10 @@ public final class PolicyTrainer {
       targetStarts: rows.targetStarts, targetTokens: rows.targetTokens, targetWeights: rows.targetWeights,
       forwardKLWeights: isForward ? rows.klWeights : nil, reverseKLWeights: isForward ? nil : rows.klWeights)
     let referenceLogits = times.measure(\.reference) { reference.logits(tree, from: firstRow, step: number) }
-    // Forward once and backward twice; the reference forward once.
+    // Forward once and backward twice, once where the matrices are frozen; the reference forward once.
     step.flops +=
-      3 * (policy.forwardFlops(tree) + (tree.count - firstRow) * policy.head.flops) + reference.lastFlops
+      (policy.adapter == nil ? 3 : 2) * (policy.forwardFlops(tree) + (tree.count - firstRow) * policy.head.flops)
+      + reference.lastFlops
     times.measure(\.backward) {
       let offset = firstRow * policy.hiddenSize
       hiddenGradient.pointer.update(repeating: 0, count: offset)
@@ -245,7 +246,8 @@ public final class PolicyTrainer {
         &loss, hidden: activations.hidden.pointer + offset, kept: parts.count == 1 ? keptLogits.elements : nil,
         reference: referenceLogits,
         gradients: HeadGradients(
-          hidden: hiddenGradient.pointer + offset, weight: gradients.pointer + policy.headOffset))
+          hidden: hiddenGradient.pointer + offset,
+          weight: policy.adapter == nil ? gradients.pointer + policy.headOffset : nil))
       policy.backward(tree, activations: activations, hiddenGradient: hiddenGradient, gradients: gradients)
     }
     step.loss += loss.value

@@ -12,6 +12,14 @@ public struct Recipe: Codable, Sendable, Equatable {
     case sgd
   }
 
+  /// How a low-rank adapter is kept.
+  public enum AdapterSaving: String, Codable, Sendable, CaseIterable {
+    /// Added to the model, which is saved whole.
+    case merged
+    /// By itself, in PEFT's format.
+    case adapter
+  }
+
   /// The model that training starts from: a folder, or `tinystories`.
   public var model = EmbeddedModel.name
   /// The frozen model that KL is measured to; nil takes ``model``.
@@ -63,6 +71,14 @@ public struct Recipe: Codable, Sendable, Equatable {
   public var klDirection = KLDirection.forward
   /// Its unit.
   public var klReduction = KLReduction.sum
+  /// Rank of the low-rank adapter that is trained instead of the model's own parameters; nil trains these. See ``LowRankSettings``.
+  public var loraRank: Int?
+  /// What the adapter is scaled by, times its rank; nil takes twice the rank.
+  public var loraAlpha: Double?
+  /// Names of the matrices that get an adapter, such as `q_proj`; nil takes all.
+  public var loraTargets: TextList?
+  /// How the adapter is kept in checkpoints.
+  public var loraSaving = AdapterSaving.merged
   /// Steps between checkpoints; nil keeps only the last.
   public var checkpointEvery: Int?
   /// Stories computed at once, which bounds memory; nil takes all. The gradient is the same.
@@ -131,6 +147,14 @@ public struct Recipe: Codable, Sendable, Equatable {
     case klDirection = "kl_direction"
     /// See ``Recipe/klReduction``.
     case klReduction = "kl_reduction"
+    /// See ``Recipe/loraRank``.
+    case loraRank = "lora_rank"
+    /// See ``Recipe/loraAlpha``.
+    case loraAlpha = "lora_alpha"
+    /// See ``Recipe/loraTargets``.
+    case loraTargets = "lora_targets"
+    /// See ``Recipe/loraSaving``.
+    case loraSaving = "lora_saving"
     /// See ``Recipe/checkpointEvery``.
     case checkpointEvery = "checkpoint_every"
     /// See ``Recipe/microBatch``.
@@ -178,6 +202,10 @@ public struct Recipe: Codable, Sendable, Equatable {
     try read(.klCoefficient, &klCoefficient)
     try decodeChoice(values, .klDirection, &klDirection)
     try decodeChoice(values, .klReduction, &klReduction)
+    try readOptional(.loraRank, &loraRank)
+    try readOptional(.loraAlpha, &loraAlpha)
+    try readOptional(.loraTargets, &loraTargets)
+    try decodeChoice(values, .loraSaving, &loraSaving)
     try readOptional(.checkpointEvery, &checkpointEvery)
     try readOptional(.microBatch, &microBatch)
     try readOptional(.memory, &memory)
@@ -231,9 +259,24 @@ public struct Recipe: Codable, Sendable, Equatable {
       lengthNormalizer.map { (1e-9...1e9).contains($0) } ?? true, .lengthNormalizer, "must lie between 1e-9 and 1e9")
     try check(
       (0...1e9).contains(klCoefficient), .klCoefficient, "is \(klCoefficient); it must lie between 0 and 1e9")
+    try check(loraRank.map { $0 >= 1 } ?? true, .loraRank, "must be at least 1")
+    try check(
+      loraAlpha.map { $0 > 0 && $0 < 1e6 } ?? true, .loraAlpha, "must be a finite number above 0")
+    for (isGiven, key) in [
+      (loraAlpha != nil, CodingKeys.loraAlpha), (loraTargets != nil, .loraTargets),
+      (loraSaving != .merged, .loraSaving),
+    ] {
+      try check(loraRank != nil || !isGiven, key, "needs --lora-rank: without it the whole model is trained")
+    }
     try check(checkpointEvery.map { $0 >= 1 } ?? true, .checkpointEvery, "must be at least 1")
     try check(microBatch.map { $0 >= 1 } ?? true, .microBatch, "must be at least 1")
   }
+
+  /// The adapter that is trained, if any.
+  var lowRankSettings: LowRankSettings? {
+    loraRank.map { LowRankSettings(rank: $0, alpha: loraAlpha.map { Float($0) }, targets: loraTargets?.texts) }
+  }
+
   /// Stories of a step that share a prompt.
   ///
   /// Unless ``samplesPerPrompt`` says it: all of them for a single prompt; where the number of prompts divides the number of stories,

@@ -56,6 +56,12 @@ public struct RecipeLayers {
     remove(.promptFile, .promptColumn)
   }
 
+  /// Puts a list of texts on top; nil leaves what is there.
+  public mutating func set(_ key: Recipe.CodingKeys, list: [String]?) {
+    guard let list else { return }
+    replace(key, with: Node(list.map(Self.text)))
+  }
+
   private mutating func remove(_ keys: Recipe.CodingKeys...) {
     mapping.removeAll { (key, _) in keys.contains { $0.rawValue == key } }
   }

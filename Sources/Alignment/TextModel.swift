@@ -116,6 +116,22 @@ public struct TextModel: Sendable {
     }
   }
 
+  /// Writes a low-rank adapter of this model, whole or not at all, in PEFT's format, with the tokenizer.
+  func save(_ adapter: LowRankAdapter, to folder: URL) throws {
+    // A path must still lead to the model from elsewhere.
+    let isPath = name != EmbeddedModel.name && FileManager.default.fileExists(atPath: name)
+    let baseModel = isPath ? URL(filePath: name).standardizedFileURL.path : name
+    try writeFolderAtomically(folder) { folder in
+      try AdapterCheckpoint.save(adapter, of: model, baseModel: baseModel, to: folder)
+      try Self.copyTokenizer(from: source, to: folder)
+    }
+  }
+
+  /// The same with another network.
+  func replacing(_ model: any LanguageModel) -> TextModel {
+    TextModel(name: name, source: source, model: model, tokenizer: tokenizer, endOfTextID: endOfTextID)
+  }
+
   /// Copies the tokenizer's files of a model into a folder, byte for byte.
   public static func copyTokenizer(from source: ModelSource, to folder: URL) throws {
     for name in tokenizerFiles {

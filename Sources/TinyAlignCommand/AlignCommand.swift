@@ -1,6 +1,7 @@
 import Alignment
 import ArgumentParser
 import Foundation
+import Kernels
 import PolicyGradients
 import Reports
 import Runs
@@ -69,6 +70,19 @@ struct Align: ParsableCommand {
   @Option(
     help: .init("What a story's sum over tokens is divided by. (default: tokens of prompt and story)", valueName: "x"))
   var lengthNormalizer: Double?
+  @Option(
+    help: .init(
+      "Train a low-rank adapter of this rank instead of the whole model (LoRA), for models that would not fit.",
+      valueName: "n"))
+  var loraRank: Int?
+  @Option(help: .init("What the adapter is scaled by, times its rank. (default: twice the rank)", valueName: "x"))
+  var loraAlpha: Double?
+  @Option(help: .init("Matrices that get an adapter, like q_proj,v_proj. (default: all)", valueName: "names"))
+  var loraTargets: String?
+  @Option(
+    help: .init(
+      "Save checkpoints with the adapter merged into the model, or the adapter alone as PEFT does.", valueName: "how"))
+  var loraSaving: Recipe.AdapterSaving?
   @Option(help: .init("Steps between checkpoints. (default: only the last step's is kept)", valueName: "n"))
   var checkpointEvery: Int?
   @Option(help: .init("Stories computed at once, to bound memory. (default: all)", valueName: "n"))
@@ -97,7 +111,7 @@ struct Align: ParsableCommand {
     var outputError: (any Error)?
     let outcome = try run.run(in: folder) {
       Terminal.note(
-        "Steering \(recipe.model) (\(rounded(run.model.model.parameterCount)) parameters) toward \"\(recipe.toward)\": "
+        "Steering \(recipe.model) (\(Self.size(of: run.model.model))) toward \"\(recipe.toward)\": "
           + "\(counted(recipe.steps, "step")) of \(recipe.samples) stories, in \(folder.path)")
     } report: { metrics in
       progress.report(metrics)
@@ -146,11 +160,20 @@ struct Align: ParsableCommand {
     layers.set(.klDirection, klDirection?.rawValue)
     layers.set(.klReduction, klReduction?.rawValue)
     layers.set(.lengthNormalizer, lengthNormalizer)
+    layers.set(.loraRank, loraRank)
+    layers.set(.loraAlpha, loraAlpha)
+    layers.set(.loraTargets, list: loraTargets?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) })
+    layers.set(.loraSaving, loraSaving?.rawValue)
     layers.set(.checkpointEvery, checkpointEvery)
     layers.set(.microBatch, microBatch)
     layers.set(.memory, memory?.description)
     layers.set(.seed, seed)
     return try layers.resolved()
+  }
+
+  private static func size(of model: any LanguageModel) -> String {
+    "\(rounded(model.parameterCount)) parameters"
+      + (model.adapter == nil ? "" : ", \(rounded(model.trainedParameters.count)) in the adapter")
   }
 
   private static func defaultFolder() -> String {

@@ -10,6 +10,7 @@ extension Algorithm: ExpressibleByArgument {}
 extension KLDirection: ExpressibleByArgument {}
 extension KLReduction: ExpressibleByArgument {}
 extension Recipe.OptimizerName: ExpressibleByArgument {}
+extension Recipe.AdapterSaving: ExpressibleByArgument {}
 extension LearningRateSchedule.Shape: ExpressibleByArgument {}
 
 extension MemorySize: ExpressibleByArgument {
