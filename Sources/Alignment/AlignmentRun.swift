@@ -144,7 +144,7 @@ public final class AlignmentRun {
     let room = model.model.contextLength - prompts.reduce(0) { max($0, $1.ids.count) }
     let settings = Storyteller.Settings(maxNewTokens: min(room, Self.storyPairTokens), seed: recipe.seed)
     return Storyteller(model).tell(prompts: prompts, count: count, settings: settings)
-      .map { model.tokenizer.decode($0.tokens) }
+      .enumerated().map { model.text(of: $1.tokens, after: prompts[$0 / count]) }
   }
 
   private func writeStoryPairs(before: [String], _ writer: RunWriter) throws {

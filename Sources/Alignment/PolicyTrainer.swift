@@ -174,7 +174,7 @@ public final class PolicyTrainer {
     }
     let storyPrompts = stepPrompts.flatMap { repeatElement($0, count: groupSize) }
     let (texts, rewards) = try times.measure(\.reward) {
-      let texts = stories.map { textModel.tokenizer.decode($0.tokens) }
+      let texts = zip(stories, storyPrompts).map { textModel.text(of: $0.tokens, after: $1) }
       return (texts, try reward.rewards(for: zip(storyPrompts, texts).map { $0.lead + $1 }))
     }
     if let index = rewards.firstIndex(where: { !$0.isFinite }) {

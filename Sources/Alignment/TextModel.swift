@@ -53,17 +53,12 @@ public struct TextModel: Sendable {
     self.endOfTextID = endOfTextID
   }
 
-  /// Says of which model the errors are that name only a tensor or a file.
+  /// Says of which model the errors are that name only a file.
   private static func naming<Result>(_ name: String, _ load: () throws -> Result) throws -> Result {
     do {
       return try load()
     } catch let error as TokenizerError {
       throw AlignmentError.model(name: name, reason: "cannot be used: \(error)")
-    } catch let error as CheckpointError {
-      switch error {
-      case .shapeMismatch, .notFinite: throw AlignmentError.model(name: name, reason: "cannot be used: \(error)")
-      default: throw error
-      }
     }
   }
 
@@ -80,22 +75,43 @@ public struct TextModel: Sendable {
   /// - Throws: ``AlignmentError/model(name:reason:)`` where there is no such model.
   public static func source(named name: String) throws -> ModelSource {
     if name == EmbeddedModel.name { return EmbeddedModel.source }
+    let url = URL(filePath: name)
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: name, isDirectory: &isFolder) else {
       throw AlignmentError.model(
-        name: name, reason: "is neither a folder here nor '\(EmbeddedModel.name)', the model in this program")
+        name: name, reason: "is neither a file or folder here nor '\(EmbeddedModel.name)', the model in this program")
     }
-    guard isFolder.boolValue else {
-      throw AlignmentError.model(name: name, reason: "is a file; a Hugging Face folder is needed")
+    if isFolder.boolValue {
+      let folder = URL(filePath: name, directoryHint: .isDirectory)
+      let hasConfiguration = FileManager.default.fileExists(atPath: folder.appending(path: "config.json").path)
+      if !hasConfiguration, let file = ModelFormats.onlyModelFile(in: folder),
+        let source = try ModelFormats.source(of: file)
+      {
+        return source
+      }
+      return .folder(folder)
     }
-    return .folder(URL(filePath: name, directoryHint: .isDirectory))
+    if let source = try ModelFormats.source(of: url) { return source }
+    // The weights of a folder.
+    return .folder(url.deletingLastPathComponent())
   }
 
-  /// The ids of a prompt.
+  /// The token that a text begins with, if there is one: many models have one token that ends a text and begins the next.
+  public var beginningOfTextID: Int? {
+    tokenizer.beginningOfTextID.flatMap { $0 < model.vocabularySize ? $0 : nil } ?? endOfTextID
+  }
+
+  /// What `tokens` say after a prompt.
+  public func text(of tokens: [Int], after prompt: ModelPrompt) -> String {
+    tokenizer.decode(tokens, isContinuation: !prompt.lead.isEmpty)
+  }
+
+  /// The ids of a prompt, after the beginning-of-text token where the tokenizer puts one there; of an empty prompt that token alone.
   ///
-  /// - Throws: ``AlignmentError`` for an empty prompt, and for one that leaves no room for `newTokens` in the context.
+  /// - Throws: ``AlignmentError`` for an empty prompt of a model without such a token, and for a prompt that leaves no room for
+  ///   `newTokens` in the context.
   public func encode(prompt: String, newTokens: Int) throws -> [Int] {
-    let ids = tokenizer.encode(prompt)
+    let ids = prompt.isEmpty ? beginningOfTextID.map { [$0] } ?? [] : tokenizer.encode(prompt)
     guard !ids.isEmpty else {
       throw AlignmentError.setting(name: "--prompt", reason: "is empty; give a text to continue")
     }
@@ -145,12 +161,12 @@ public struct TextModel: Sendable {
   ]
 }
 
-/// The SHA-256 of a model's weights, in lower-case hexadecimal.
+/// The SHA-256 of a model's weights, of several files one after the other, in lower-case hexadecimal.
 public func weightsChecksum(_ source: ModelSource) throws -> String {
-  try source.requiredFile("model.safetensors").withUnsafeBytes { bytes in
-    SHA256.hash(data: bytes).map { byte in
-      let digits = String(byte, radix: 16)
-      return digits.count == 1 ? "0" + digits : digits
-    }.joined()
-  }
+  var hash = SHA256()
+  for file in try source.weightFiles() { file.forEachPart { hash.update(bufferPointer: $0) } }
+  return hash.finalize().map { byte in
+    let digits = String(byte, radix: 16)
+    return digits.count == 1 ? "0" + digits : digits
+  }.joined()
 }

@@ -9,7 +9,7 @@ public enum CheckpointError: Error, Equatable, Sendable, CustomStringConvertible
   /// A file breaks its format, at a byte offset where one is known.
   case malformed(file: String, offset: Int?, reason: String)
   /// A tensor does not have the shape that the model needs.
-  case shapeMismatch(tensor: String, expected: [Int], found: [Int])
+  case shapeMismatch(tensor: String, expected: [Int], found: [Int], file: String = "the weights")
   /// A tensor that the model needs is not in the file.
   case missingTensor(name: String, file: String)
   /// The file holds tensors that the model has no place for.
@@ -17,7 +17,7 @@ public enum CheckpointError: Error, Equatable, Sendable, CustomStringConvertible
   /// Something valid that this program does not handle; the hint says what to do instead.
   case unsupported(file: String, reason: String, hint: String)
   /// A tensor holds NaN or infinity at a flat, row-major index.
-  case notFinite(tensor: String, index: Int)
+  case notFinite(tensor: String, index: Int, file: String = "the weights")
   /// A number does not fit the element type that it is to be written as.
   case outOfRange(tensor: String, index: Int, value: Float, elementType: ElementType)
   /// What is to be written does not fit together: a repeated name, or a count that differs from the shape.
@@ -35,8 +35,8 @@ public enum CheckpointError: Error, Equatable, Sendable, CustomStringConvertible
         + "copy or download it again"
     case .malformed(let file, let offset, let reason):
       "\(oneLine(file)) is damaged\(offset.map { " at byte \($0)" } ?? ""): \(reason)"
-    case .shapeMismatch(let tensor, let expected, let found):
-      "tensor \(quoted(tensor)) has shape \(found) where \(expected) is needed: "
+    case .shapeMismatch(let tensor, let expected, let found, let file):
+      "\(oneLine(file)): tensor \(quoted(tensor)) has shape \(found) where \(expected) is needed: "
         + "check that config.json belongs to these weights"
     case .missingTensor(let name, let file):
       "\(oneLine(file)) has no tensor \(quoted(name)): check that config.json belongs to these weights"
@@ -46,8 +46,8 @@ public enum CheckpointError: Error, Equatable, Sendable, CustomStringConvertible
         + "; check that config.json belongs to these weights"
     case .unsupported(let file, let reason, let hint):
       "\(oneLine(file)): \(reason); \(hint)"
-    case .notFinite(let tensor, let index):
-      "tensor \(quoted(tensor)) is not a finite number at index \(index): "
+    case .notFinite(let tensor, let index, let file):
+      "\(oneLine(file)): tensor \(quoted(tensor)) is not a finite number at index \(index): "
         + "the weights are damaged or training diverged; use an earlier checkpoint"
     case .outOfRange(let tensor, let index, let value, let elementType):
       "tensor \(quoted(tensor)) is \(value) at index \(index), too large for \(elementType.rawValue): save as F32"

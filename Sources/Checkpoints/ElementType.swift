@@ -8,7 +8,16 @@ public enum ElementType: String, CaseIterable, Sendable {
   case bfloat16 = "BF16"
 
   /// Bytes per element.
-  public var byteSize: Int { self == .float32 ? 4 : 2 }
+  public var byteSize: Int { storedFloat.byteSize }
+
+  /// How its elements become floats.
+  var storedFloat: StoredFloat {
+    switch self {
+    case .float32: .float32
+    case .float16: .float16
+    case .bfloat16: .bfloat16
+    }
+  }
 }
 
 /// One tensor of a safetensors file: its name, type, shape and place.

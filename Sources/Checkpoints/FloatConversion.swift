@@ -41,26 +41,6 @@ func bfloat16Bits(fromFloat32 bits: UInt32) -> UInt16 {
   UInt16(truncatingIfNeeded: (bits &+ 0x7fff &+ ((bits &>> 16) & 1)) &>> 16)
 }
 
-/// Converts `count` little-endian elements at `source`, which need not be aligned.
-func convert(
-  _ type: ElementType, from source: UnsafeRawPointer, to destination: UnsafeMutablePointer<Float>, count: Int
-) {
-  switch type {
-  case .float32:
-    UnsafeMutableRawPointer(destination).copyMemory(from: source, byteCount: count * 4)
-  case .float16:
-    for index in 0..<count {
-      let bits = source.loadUnaligned(fromByteOffset: index &* 2, as: UInt16.self)
-      destination[index] = Float(bitPattern: float32Bits(fromFloat16: bits))
-    }
-  case .bfloat16:
-    for index in 0..<count {
-      let bits = source.loadUnaligned(fromByteOffset: index &* 2, as: UInt16.self)
-      destination[index] = Float(bitPattern: float32Bits(fromBFloat16: bits))
-    }
-  }
-}
-
 /// Converts `count` floats, all below the overflow bound of `type`, to a 16-bit type.
 func convert(
   _ source: UnsafePointer<Float>, to type: ElementType, into destination: UnsafeMutablePointer<UInt16>, count: Int

@@ -6,13 +6,15 @@ public import Foundation
   import Glibc
 #endif
 
-/// Read-only bytes: a file mapped into memory, or static memory such as the model embedded in the program.
+/// Read-only bytes: a file mapped into memory, static memory such as the model embedded in the program, or data.
 ///
 /// The bytes of a mapped file stay valid when the file is replaced or deleted, as ``writeAtomically(_:to:)`` does;
 /// they must not be overwritten or cut in place while they are mapped.
 public final class MappedBytes: @unchecked Sendable {
   private let buffer: UnsafeRawBufferPointer
   private let isMapped: Bool
+  /// Where the bytes are, when they are neither mapped nor static.
+  private let kept: Data?
 
   /// Maps a regular file; an empty file gives no bytes.
   ///
@@ -41,6 +43,7 @@ public final class MappedBytes: @unchecked Sendable {
     guard count > 0 else {
       buffer = UnsafeRawBufferPointer(start: nil, count: 0)
       isMapped = false
+      kept = nil
       return
     }
     guard let start = mmap(nil, count, PROT_READ, MAP_PRIVATE, descriptor, 0), start != MAP_FAILED else {
@@ -48,12 +51,21 @@ public final class MappedBytes: @unchecked Sendable {
     }
     buffer = UnsafeRawBufferPointer(start: start, count: count)
     isMapped = true
+    kept = nil
   }
 
   /// Refers to memory that lives as long as the program.
   public init(staticBytes: UnsafeRawBufferPointer) {
     buffer = staticBytes
     isMapped = false
+    kept = nil
+  }
+
+  /// Keeps `data` alive.
+  public init(_ data: Data) {
+    buffer = UnsafeRawBufferPointer(start: nil, count: 0)
+    isMapped = false
+    kept = data
   }
 
   deinit {
@@ -61,11 +73,12 @@ public final class MappedBytes: @unchecked Sendable {
   }
 
   /// The number of bytes.
-  public var count: Int { buffer.count }
+  public var count: Int { kept?.count ?? buffer.count }
 
   /// Calls `body` with the bytes, which are valid only during the call.
   public func withUnsafeBytes<R>(_ body: (UnsafeRawBufferPointer) throws -> R) rethrows -> R {
-    try withExtendedLifetime(self) { try body(buffer) }
+    if let kept { return try kept.withUnsafeBytes(body) }
+    return try withExtendedLifetime(self) { try body(buffer) }
   }
 
   /// Gives the memory of a part of a mapped file back to the system; the bytes come from the file again when they are next read.
@@ -79,8 +92,20 @@ public final class MappedBytes: @unchecked Sendable {
     madvise(UnsafeMutableRawPointer(mutating: start + first), end - first, MADV_DONTNEED)
   }
 
-  /// A copy of the bytes.
-  public var data: Data { withUnsafeBytes { Data($0) } }
+  /// Calls `body` with one part of the bytes after the other, each of at most 4 MiB; the memory of a mapped file's parts
+  /// is given back on the way.
+  public func forEachPart(_ body: (UnsafeRawBufferPointer) throws -> Void) rethrows {
+    try withUnsafeBytes { all in
+      for start in stride(from: 0, to: all.count, by: 4 << 20) {
+        let end = min(start + 4 << 20, all.count)
+        try body(UnsafeRawBufferPointer(rebasing: all[start..<end]))
+        release(start..<end)
+      }
+    }
+  }
+
+  /// The bytes; of a mapped file, a copy.
+  public var data: Data { kept ?? withUnsafeBytes { Data($0) } }
 }
 
 /// The path of a file URL for the operating system.

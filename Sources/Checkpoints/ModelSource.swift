@@ -1,17 +1,20 @@
 public import Foundation
 
-/// Where a model's files come from: a Hugging Face folder, or files held in memory.
+/// Where a model's files come from: a Hugging Face folder, files held in memory, or a model of another format.
 public enum ModelSource: Sendable, CustomStringConvertible {
-  /// A folder with `config.json`, `model.safetensors` and tokenizer files.
+  /// A folder with `config.json`, weights (see ``weights()``) and tokenizer files.
   case folder(URL)
   /// Files held in memory under their names, such as the model embedded in the program.
   case embedded(name: String, files: [String: MappedBytes])
+  /// A model of another format, such as a GGUF file, presented as a folder.
+  case converted(ConvertedModel)
 
-  /// The folder's path, or the embedded model's name.
+  /// The path of the folder or file, or the embedded model's name.
   public var description: String {
     switch self {
     case .folder(let url): url.path
     case .embedded(let name, _): name
+    case .converted(let model): model.name
     }
   }
 
@@ -20,6 +23,7 @@ public enum ModelSource: Sendable, CustomStringConvertible {
     switch self {
     case .folder(let url): url.appending(path: name).path
     case .embedded(let model, _): "\(model)/\(name)"
+    case .converted(let model): "\(model.name)/\(name)"
     }
   }
 
@@ -40,16 +44,16 @@ public enum ModelSource: Sendable, CustomStringConvertible {
       }
     case .embedded(_, let files):
       return files[name]
+    case .converted(let model):
+      return model.files[name].map { MappedBytes($0) }
     }
   }
 
   /// The file `name`.
   ///
-  /// - Throws: ``CheckpointError`` when it is missing or unreadable. Where weights are kept in a format that is not
-  ///   supported, the error says how to convert them.
+  /// - Throws: ``CheckpointError`` when it is missing or unreadable.
   public func requiredFile(_ name: String) throws -> MappedBytes {
     if let bytes = try file(name) { return bytes }
-    if name == "model.safetensors" { try refuseOtherWeights() }
     throw CheckpointError.missingFile(path: path(of: name), hint: hintForMissingFile)
   }
 
@@ -69,29 +73,15 @@ public enum ModelSource: Sendable, CustomStringConvertible {
   }
 
   private var hintForMissingFile: String {
+    if case .converted = self { return "the file says nothing that it could be made of" }
     guard case .folder(let url) = self else { return "this is a fault of the program, please report it" }
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else {
       return "there is no folder \(oneLine(url.path)); check the path"
     }
     guard isFolder.boolValue else { return "\(oneLine(url.path)) is a file; give the folder that holds the model" }
-    return "give a Hugging Face model folder (config.json, model.safetensors, tokenizer files)"
-  }
-
-  /// Says how to convert when the weights are there in a format that is not read.
-  private func refuseOtherWeights() throws {
-    let load = "AutoModelForCausalLM.from_pretrained(folder)"
-    if try file("model.safetensors.index.json") != nil {
-      throw CheckpointError.unsupported(
-        file: path(of: "model.safetensors.index.json"), reason: "weights in several files are not supported yet",
-        hint: "write one file with transformers: \(load).save_pretrained(new_folder, max_shard_size=\"100GB\")")
-    }
-    for name in ["pytorch_model.bin", "pytorch_model.bin.index.json"] where try file(name) != nil {
-      throw CheckpointError.unsupported(
-        file: path(of: name), reason: "PyTorch's pickle format is not supported",
-        hint: "convert with transformers: \(load).save_pretrained(new_folder, safe_serialization=True, "
-          + "max_shard_size=\"100GB\")")
-    }
+    return "give a Hugging Face model folder: config.json; tokenizer files; weights as model.safetensors, "
+      + "model.safetensors.index.json, pytorch_model.bin, pytorch_model.bin.index.json, or a single .bin or .pt file"
   }
 }
 

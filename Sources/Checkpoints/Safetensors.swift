@@ -23,7 +23,7 @@ public struct Safetensors: Sendable {
     metadata = header.metadata
   }
 
-  /// Opens `model.safetensors` of a model.
+  /// Opens `model.safetensors` of a model; ``ModelSource/weights()`` knows other forms too.
   ///
   /// - Throws: ``CheckpointError`` when it is missing, unreadable or breaks the format.
   public init(_ source: ModelSource) throws {
@@ -68,29 +68,12 @@ public struct Safetensors: Sendable {
         hint: "save the model as F32, F16 or BF16")
     }
     guard destination.count == entry.count else {
-      throw CheckpointError.shapeMismatch(tensor: entry.name, expected: [destination.count], found: entry.shape)
+      throw CheckpointError.shapeMismatch(
+        tensor: entry.name, expected: [destination.count], found: entry.shape, file: name)
     }
-    guard let target = destination.baseAddress, entry.count > 0 else { return }
-    try bytes.withUnsafeBytes { all in
-      guard let source = all.baseAddress?.advanced(by: entry.byteRange.lowerBound) else { return }
-      // In blocks, so that the check finds the numbers in the cache.
-      var done = 0
-      var released = entry.byteRange.lowerBound
-      while done < entry.count {
-        let count = min(entry.count - done, 8192)
-        convert(type, from: source + done * type.byteSize, to: target + done, count: count)
-        let block = UnsafeBufferPointer(start: target + done, count: count)
-        if refusingNonFinite, let index = firstNonFiniteIndex(in: block) {
-          throw CheckpointError.notFinite(tensor: entry.name, index: done + index)
-        }
-        done += count
-        let read = entry.byteRange.lowerBound + done * type.byteSize
-        if read - released >= 4 << 20 || done == entry.count {
-          bytes.release(released..<read)
-          released = read
-        }
-      }
-    }
+    let bad = bytes.copyFloats(
+      type.storedFloat, at: entry.byteRange.lowerBound, into: destination, stoppingAtNonFinite: refusingNonFinite)
+    if let bad { throw CheckpointError.notFinite(tensor: entry.name, index: bad, file: name) }
   }
 
   /// An entry of another file could point outside of this one.

@@ -30,13 +30,15 @@ public func writeSafetensors(
   try writeAtomically(to: url) { writer in
     try withUnsafeBytes(of: UInt64(header.count).littleEndian) { try writer.write($0) }
     try header.withUnsafeBytes { try writer.write($0) }
-    for tensor in tensors { try write(tensor, elementType: elementType, to: writer) }
+    for tensor in tensors { try write(tensor, elementType: elementType, to: writer, file: url.path) }
   }
 }
 
 private let blockSize = 1 << 16
 
-private func write(_ tensor: TensorToWrite, elementType: ElementType, to writer: AtomicFileWriter) throws {
+private func write(
+  _ tensor: TensorToWrite, elementType: ElementType, to writer: AtomicFileWriter, file: String
+) throws {
   guard let start = tensor.values.baseAddress else { return }
   let overflowBits =
     switch elementType {
@@ -51,7 +53,7 @@ private func write(_ tensor: TensorToWrite, elementType: ElementType, to writer:
     let count = min(tensor.values.count - done, blockSize)
     let block = UnsafeBufferPointer(start: start + done, count: count)
     if let index = firstNonFiniteIndex(in: block) {
-      throw CheckpointError.notFinite(tensor: tensor.name, index: done + index)
+      throw CheckpointError.notFinite(tensor: tensor.name, index: done + index, file: file)
     }
     if let overflowBits {
       if let index = firstIndex(block, magnitudeBitsAtLeast: overflowBits) {

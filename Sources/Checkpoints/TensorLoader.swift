@@ -18,7 +18,9 @@ public struct TensorLoader {
     _ name: String, shape: [Int], into destination: UnsafeMutableBufferPointer<Float>
   ) throws {
     guard let found = file.shape(of: name) else { throw CheckpointError.missingTensor(name: name, file: file.name) }
-    guard found == shape else { throw CheckpointError.shapeMismatch(tensor: name, expected: shape, found: found) }
+    guard found == shape else {
+      throw CheckpointError.shapeMismatch(tensor: name, expected: shape, found: found, file: file.name)
+    }
     try file.copyFloats(of: name, into: destination)
     loaded.insert(name)
   }

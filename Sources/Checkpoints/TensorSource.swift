@@ -16,3 +16,13 @@ public protocol TensorSource: Sendable {
   ///   or an element is NaN or infinite.
   func copyFloats(of tensor: String, into destination: UnsafeMutableBufferPointer<Float>) throws
 }
+
+extension TensorSource {
+  /// The number of elements of all tensors together.
+  public var elementCount: Int {
+    tensorNames.reduce(0) { sum, name in
+      let (total, overflow) = sum.addingReportingOverflow(shape(of: name).flatMap(Checkpoints.elementCount) ?? 0)
+      return overflow ? .max : total
+    }
+  }
+}

@@ -53,7 +53,6 @@ struct PromptOptions: ParsableArguments {
   var system: String?
 
   func validate() throws {
-    guard !prompt.contains("") else { throw ValidationError("--prompt is empty; give a text to continue") }
     guard prompts != "" else { throw ValidationError("--prompts is empty; give a file") }
     guard prompt.isEmpty || prompts == nil else { throw ValidationError("give --prompt or --prompts, not both") }
   }

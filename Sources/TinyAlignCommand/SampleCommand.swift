@@ -61,7 +61,7 @@ struct Sample: ParsableCommand {
     let stories = teller.tell(prompts: read, count: count, settings: settings)
     for (index, story) in stories.enumerated() {
       let prompt = read[index / count]
-      let text = textModel.tokenizer.decode(story.tokens)
+      let text = textModel.text(of: story.tokens, after: prompt)
       if common.json {
         try printJSON([
           .init("prompt", .string(prompt.text)), .init("text", .string(text)),
@@ -84,7 +84,7 @@ struct Sample: ParsableCommand {
   private func tellAsItComes(
     _ teller: Storyteller, _ textModel: TextModel, _ prompt: ModelPrompt, _ settings: Storyteller.Settings
   ) throws {
-    var decoder = StreamingDecoder(tokenizer: textModel.tokenizer)
+    var decoder = StreamingDecoder(tokenizer: textModel.tokenizer, isContinuation: !prompt.lead.isEmpty)
     var isFirst = true
     _ = try teller.tell(prompts: [prompt], count: 1, settings: settings) { _, token in
       if isFirst { try Output.write(prompt.lead.utf8) }

@@ -13,19 +13,22 @@ struct Score: ParsableCommand {
 
   @Option(help: .init("Model: a Hugging Face folder, or tinystories.", valueName: "model"))
   var model = EmbeddedModel.name
-  @Flag(help: "Put the end-of-text token before each text, so that its first token is scored too.")
+  @Flag(
+    help:
+      "Put the beginning-of-text token (or, where there is none, end-of-text) before each text, so that its first token is scored too."
+  )
   var bos = false
   @OptionGroup var texts: TextOptions
   @OptionGroup var common: CommonOptions
 
   func run() throws {
     let textModel = try TextModel(named: model)
-    if bos, textModel.endOfTextID == nil {
-      throw AlignmentError.model(name: model, reason: "has no end-of-text token to begin with; leave --bos out")
+    if bos, textModel.beginningOfTextID == nil {
+      throw AlignmentError.model(name: model, reason: "has no token to begin a text with; leave --bos out")
     }
     let texts = try texts.read()
-    let ids = texts.map { textModel.tokenizer.encode($0) }
-    let scorer = Scorer(textModel.model, beginning: bos ? textModel.endOfTextID : nil)
+    let ids = texts.map { textModel.tokenizer.encode($0, addingSpecialTokens: false) }
+    let scorer = Scorer(textModel.model, beginning: bos ? textModel.beginningOfTextID : nil)
     let scores = scorer.logProbabilities(of: ids)
     var nats = 0.0
     var bytes = 0

@@ -37,9 +37,11 @@ struct SentencePieceText: Sendable {
   private var toStrip: Int
   private var isFirst = true
 
-  init(_ tokenizer: SentencePieceBPE) {
+  /// - Parameter isContinuation: whether text stands before the first id, so that a space at its start means a space.
+  init(_ tokenizer: SentencePieceBPE, isContinuation: Bool = false) {
     self.tokenizer = tokenizer
-    toStrip = tokenizer.decoding.stripped
+    toStrip = isContinuation ? 0 : tokenizer.decoding.stripped
+    isFirst = !isContinuation
   }
 
   /// Appends to `output` the text that `id` completes: whole characters.

@@ -9,10 +9,11 @@ public struct StreamingDecoder: Sendable {
   /// What decodes tokens that are text only together with their neighbours.
   private var pieces: SentencePieceText?
 
-  /// A decoder at the start of a text.
-  public init(tokenizer: any Tokenizer) {
+  /// A decoder at the start of a text or, where `isContinuation`, of what follows a text.
+  public init(tokenizer: any Tokenizer, isContinuation: Bool = false) {
     self.tokenizer = tokenizer
-    pieces = (tokenizer as? SentencePieceBPE).map { SentencePieceText($0) }
+    isFirst = !isContinuation
+    pieces = (tokenizer as? SentencePieceBPE).map { SentencePieceText($0, isContinuation: isContinuation) }
   }
 
   /// The text that `id` completes, empty while a character (a Unicode scalar) is incomplete.

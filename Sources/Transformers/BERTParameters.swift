@@ -66,15 +66,14 @@ struct BERTParameters: Sendable {
   subscript(offset: Int) -> Floats { Floats(buffer.pointer + offset) }
 }
 
-/// The tensors of a layout, loaded from `model.safetensors` with or without the prefix of a task's model.
+/// The tensors of a layout, loaded with or without the prefix of a task's model.
 private func load(_ layout: ParameterLayout, from source: ModelSource) throws -> FloatBuffer {
-  let tensors = try Safetensors(source)
+  let tensors = try source.weights()
   // Before memory is taken: a small config.json may announce a huge model.
-  let available = tensors.entries.reduce(0) { $0 + $1.byteRange.count / 2 }
-  guard layout.count <= available else {
+  guard layout.count <= tensors.elementCount else {
     throw CheckpointError.malformed(
       file: source.path(of: "config.json"), offset: nil,
-      reason: "it describes \(layout.count) weights, more than model.safetensors holds; "
+      reason: "it describes \(layout.count) weights, more than \(tensors.name) holds; "
         + "check that config.json belongs to these weights")
   }
   let buffer = FloatBuffer(count: layout.count, isZeroed: false)

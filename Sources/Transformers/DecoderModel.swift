@@ -59,7 +59,7 @@ public final class DecoderModel<Configuration: DecoderConfiguration>: LanguageMo
     let configuration = try source.decodeJSON(Configuration.self, from: "config.json")
     try configuration.validate(file: source.path(of: "config.json"))
     let decoder = configuration.decoder
-    let tensors = try Safetensors(source)
+    let tensors = try source.weights()
     let prefix = Configuration.basePrefix
     // transformers' base models save the same tensors without the prefix.
     let names = decoder.layout.parameters.map { parameter in
@@ -74,7 +74,7 @@ public final class DecoderModel<Configuration: DecoderConfiguration>: LanguageMo
         throw CheckpointError.missingTensor(name: name, file: tensors.name)
       }
       guard shape == parameter.shape else {
-        throw CheckpointError.shapeMismatch(tensor: name, expected: parameter.shape, found: shape)
+        throw CheckpointError.shapeMismatch(tensor: name, expected: parameter.shape, found: shape, file: tensors.name)
       }
     }
     try decoder.layout.checkMemory(file: tensors.name)

@@ -109,9 +109,10 @@ import Testing
           for bad in [Float.nan, .infinity, -.infinity, Float(bitPattern: 0x7f80_0001)] {
             var values = [Float](repeating: .greatestFiniteMagnitude, count: count)
             values[index] = bad
+            let url = folder.appending(path: "a")
             #expect(
-              checkpointError { try write(values, as: .float32, to: folder.appending(path: "a")) }
-                == .notFinite(tensor: "a", index: index))
+              checkpointError { try write(values, as: .float32, to: url) }
+                == .notFinite(tensor: "a", index: index, file: url.path))
           }
         }
       }

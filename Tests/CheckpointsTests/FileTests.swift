@@ -71,20 +71,99 @@ import Testing
 
   @Test func `says what is wrong with a model's folder`() throws {
     try withTemporaryFolder { folder in
-      func weightsMessage(_ url: URL) -> String? { message { try Safetensors(ModelSource.folder(url)) } }
+      func weightsMessage(_ url: URL) -> String? { message { try ModelSource.folder(url).weights() } }
       let missing = folder.appending(path: "nowhere")
       #expect(weightsMessage(missing)?.contains("there is no folder \(missing.path)") == true)
-      let nothing = "model.safetensors is missing: give a Hugging Face model folder"
-      #expect(weightsMessage(folder)?.contains(nothing) == true)
+      let nothing = try #require(weightsMessage(folder))
+      #expect(nothing.hasPrefix("\(folder.path)/model.safetensors is missing: give a Hugging Face model folder"))
+      for name in ["model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json", ".bin or .pt"] {
+        #expect(nothing.contains(name), "\(name)")
+      }
+      #expect(message { try ModelSource.folder(folder).weightFiles() } == nothing)
       let bin = folder.appending(path: "pytorch_model.bin")
       try Data("PK".utf8).write(to: bin)
-      #expect(weightsMessage(folder)?.contains("safe_serialization=True") == true)
+      #expect(weightsMessage(folder)?.contains("begins neither as a zip file nor as a pickle") == true)
       #expect(weightsMessage(bin)?.contains("is a file; give the folder that holds the model") == true)
-      try Data("{}".utf8).write(to: folder.appending(path: "model.safetensors.index.json"))
-      let text = try #require(weightsMessage(folder))
-      #expect(text.contains("weights in several files are not supported yet") && text.contains("max_shard_size"))
+    }
+  }
+
+  @Test func `takes the first of the forms in which weights are kept`() throws {
+    try withTemporaryFolder { folder in
+      let source = ModelSource.folder(folder)
+      func add(_ golden: String, _ name: String) throws {
+        try TestSupport.golden("pytorch/\(golden)", in: .module).write(to: folder.appending(path: name))
+      }
+      func index(_ file: String, _ name: String) throws {
+        try Data("{\"weight_map\": {\"a\": \"\(file)\"}}".utf8).write(to: folder.appending(path: name))
+      }
+      func opened() throws -> String {
+        let weights = try source.weights()
+        let files = try source.weightFiles()
+        #expect(files.count == 1 && files[0].count > 0)
+        return String(weights.name.dropFirst(folder.path.count + 1))
+      }
+      // What trainers leave beside the weights is no candidate.
+      for name in ["training_args.bin", "optimizer.pt", "scheduler.pt", ".hidden.pt"] { try add("module.pt", name) }
+      #expect(message { try source.weights() }?.contains("model.safetensors is missing") == true)
+      try add("module.pt", "story.pt")
+      #expect(try opened() == "story.pt")
+      try add("nested-model.pt", "other.bin")
+      let several = try #require(message { try source.weights() })
+      #expect(several.contains("may be in any of \"other.bin\", \"story.pt\"; rename"), "\(several)")
+      try index("other.bin", "pytorch_model.bin.index.json")
+      #expect(try opened() == "pytorch_model.bin.index.json")
+      try add("module.pt", "pytorch_model.bin")
+      #expect(try opened() == "pytorch_model.bin")
+      try write([1], as: .float32, to: folder.appending(path: "shard.safetensors"))
+      try index("shard.safetensors", "model.safetensors.index.json")
+      #expect(try opened() == "model.safetensors.index.json")
       try write([1], as: .float32, to: folder.appending(path: "model.safetensors"))
-      #expect(try Safetensors(ModelSource.folder(folder)).entries.count == 1)
+      #expect(try opened() == "model.safetensors")
+    }
+  }
+
+  @Test func `finds weights among files in memory`() throws {
+    let data = try golden("pytorch/module.pt", in: .module)
+    let source = ModelSource.embedded(name: "tiny", files: ["pytorch_model.bin": MappedBytes(data)])
+    #expect(try floats("bias", in: try source.weights()) == [0.5, -0.5])
+    #expect(try source.weightFiles().map(\.data) == [data])
+    let nothing = ModelSource.embedded(name: "tiny", files: [:])
+    #expect(message { try nothing.weights() }?.hasPrefix("tiny/model.safetensors is missing") == true)
+  }
+
+  @Test func `presents a model of another format as a folder`() throws {
+    let weights = try pytorchGolden("module.pt")
+    let held = heldForever([1, 2, 3])
+    let source = ModelSource.converted(
+      ConvertedModel(
+        name: "stories.gguf", files: ["config.json": Data("{\"layers\":[]}".utf8)], weights: weights, weightFile: held))
+    #expect(source.description == "stories.gguf" && source.path(of: "config.json") == "stories.gguf/config.json")
+    #expect(try source.decodeJSON(Configuration.self, from: "config.json") == Configuration(layers: []))
+    #expect(try source.file("vocab.json") == nil)
+    #expect(
+      message { try source.requiredFile("tokenizer.json") }
+        == "stories.gguf/tokenizer.json is missing: the file says nothing that it could be made of")
+    #expect(try source.weights().tensorNames == ["weight", "bias"])
+    #expect(try source.weightFiles().map(\.data) == [Data([1, 2, 3])])
+  }
+
+  @Test func `keeps data, and gives bytes in parts`() throws {
+    for count in [0, 1, 4 << 20, 9_000_001] {
+      let data = Data((0..<count).map { UInt8(truncatingIfNeeded: $0 &* 7) })
+      try withTemporaryFolder { folder in
+        let url = folder.appending(path: "a")
+        try data.write(to: url)
+        for bytes in [MappedBytes(data), try MappedBytes(file: url)] {
+          #expect(bytes.count == count && bytes.data == data)
+          #expect(bytes.withUnsafeBytes { $0.count } == count)
+          var parts = Data()
+          bytes.forEachPart { part in
+            #expect(part.count <= 4 << 20)
+            parts.append(contentsOf: part)
+          }
+          #expect(parts == data)
+        }
+      }
     }
   }
 

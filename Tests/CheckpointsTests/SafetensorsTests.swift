@@ -77,7 +77,7 @@ private struct Expected: Decodable {
     for count in [0, 2] {
       var values = [Float](repeating: 0, count: count)
       let error = checkpointError { try values.withUnsafeMutableBufferPointer { try file.copyFloats(entry, into: $0) } }
-      #expect(error == .shapeMismatch(tensor: "scalar", expected: [count], found: []))
+      #expect(error == .shapeMismatch(tensor: "scalar", expected: [count], found: [], file: file.name))
     }
     let foreign = try #require(other["transformer.wte.weight"])
     #expect(message { try floats(foreign, in: file) }?.contains("has no tensor") == true)

@@ -110,7 +110,6 @@ private let alignCases = [
 private let otherCases = [
   bad("bogus", message: "bogus"),
   bad("--bogus", message: "--bogus"),
-  bad("sample", "--prompt", "", message: "--prompt is empty"),
   bad("sample", "--prompt", longText, status: 1, message: "has a context of"),
   bad("sample", "-n", "0", message: "-n is 0"),
   bad("sample", "--max-new-tokens", "0", message: "--max-new-tokens is 0"),

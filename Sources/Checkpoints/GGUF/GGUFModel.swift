@@ -128,7 +128,7 @@ extension GGUFFile {
   private func ropeDivisors(count: Int) throws -> [Float]? {
     guard let tensor = self["rope_freqs.weight"] else { return nil }
     guard tensor.count == count else {
-      throw CheckpointError.shapeMismatch(tensor: tensor.name, expected: [count], found: tensor.shape)
+      throw CheckpointError.shapeMismatch(tensor: tensor.name, expected: [count], found: tensor.shape, file: name)
     }
     var divisors = [Float](repeating: 0, count: count)
     try divisors.withUnsafeMutableBufferPointer { try copyFloats(of: tensor.name, into: $0) }

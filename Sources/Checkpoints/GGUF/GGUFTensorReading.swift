@@ -32,7 +32,8 @@ extension GGUFFile {
         hint: "use a file of the types \(GGUFTensorType.readableNames)")
     }
     guard destination.count == tensor.count else {
-      throw CheckpointError.shapeMismatch(tensor: tensor.name, expected: [destination.count], found: tensor.shape)
+      throw CheckpointError.shapeMismatch(
+        tensor: tensor.name, expected: [destination.count], found: tensor.shape, file: name)
     }
     guard let target = destination.baseAddress, tensor.count > 0 else { return }
     let bad = bytes.withUnsafeBytes { all -> Int? in
@@ -50,7 +51,7 @@ extension GGUFFile {
         return reading.copyRows(tensor.count / rowLength, rowLength: rowLength, heads: heads)
       }
     }
-    if let bad { throw CheckpointError.notFinite(tensor: tensor.name, index: bad) }
+    if let bad { throw CheckpointError.notFinite(tensor: tensor.name, index: bad, file: name) }
   }
 }
 

@@ -75,8 +75,8 @@ private struct GGUFWeights: TensorSource {
     guard let item = items[tensor] else { throw CheckpointError.missingTensor(name: tensor, file: name) }
     do {
       try file.copyFloats(item.tensor, into: destination, arrangement: item.arrangement)
-    } catch CheckpointError.notFinite(_, let index) {
-      throw CheckpointError.notFinite(tensor: tensor, index: index)
+    } catch CheckpointError.notFinite(_, let index, _) {
+      throw CheckpointError.notFinite(tensor: tensor, index: index, file: name)
     }
   }
 }

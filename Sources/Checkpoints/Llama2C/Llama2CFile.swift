@@ -20,6 +20,9 @@ public struct Llama2CFile: Sendable {
     self.name = name
   }
 
+  /// Number of tokens, which the tokenizer's own file does not say.
+  public var vocabularySize: Int { header.vocabularySize }
+
   /// Whether bytes are such a file: a `.bin` may also be PyTorch's.
   public static func isPlausible(_ bytes: MappedBytes) -> Bool {
     bytes.withUnsafeBytes { (try? Llama2CHeader($0, file: "")) != nil }
@@ -65,7 +68,8 @@ private struct Llama2CWeights: TensorSource {
   func copyFloats(of tensor: String, into destination: UnsafeMutableBufferPointer<Float>) throws {
     guard let item = items[tensor] else { throw CheckpointError.missingTensor(name: tensor, file: name) }
     guard destination.count == item.count else {
-      throw CheckpointError.shapeMismatch(tensor: tensor, expected: [destination.count], found: item.shape)
+      throw CheckpointError.shapeMismatch(
+        tensor: tensor, expected: [destination.count], found: item.shape, file: name)
     }
     guard let target = destination.baseAddress else { return }
     let range = item.offset..<item.offset + item.count * 4
@@ -82,7 +86,7 @@ private struct Llama2CWeights: TensorSource {
     }
     file.bytes.release(range)
     if let index = firstNonFiniteIndex(in: UnsafeBufferPointer(destination)) {
-      throw CheckpointError.notFinite(tensor: tensor, index: index)
+      throw CheckpointError.notFinite(tensor: tensor, index: index, file: name)
     }
   }
 }

@@ -1,0 +1,84 @@
+import Foundation
+
+extension ModelSource {
+  /// How a model's weights are kept.
+  private enum Weights {
+    case safetensors(String)
+    case pytorch(String)
+    /// An index, and whether its files are safetensors.
+    case sharded(index: String, isSafetensors: Bool)
+  }
+
+  /// The weights: of `model.safetensors`, of the files that `model.safetensors.index.json` names, of `pytorch_model.bin`, of
+  /// the files that `pytorch_model.bin.index.json` names, or of the only `.bin` or `.pt` file; the first that is there.
+  ///
+  /// - Throws: ``CheckpointError`` where there are none, or a file is missing, damaged, or asks to run something.
+  public func weights() throws -> any TensorSource {
+    if case .converted(let model) = self { return model.weights }
+    switch try findWeights() {
+    case .safetensors(let name): return try Safetensors(requiredFile(name), name: path(of: name))
+    case .pytorch(let name): return try PyTorchFile(requiredFile(name), name: path(of: name))
+    case .sharded(let index, let isSafetensors):
+      return try ShardedTensors(index: requiredFile(index), name: path(of: index)) { name in
+        let bytes = try shard(name, of: index)
+        return isSafetensors
+          ? try Safetensors(bytes, name: path(of: name)) : try PyTorchFile(bytes, name: path(of: name))
+      }
+    }
+  }
+
+  /// The files that ``weights()`` reads tensors from, in the order of their names.
+  ///
+  /// - Throws: ``CheckpointError`` where there are none, or one is missing.
+  public func weightFiles() throws -> [MappedBytes] {
+    if case .converted(let model) = self { return [model.weightFile] }
+    switch try findWeights() {
+    case .safetensors(let name), .pytorch(let name): return [try requiredFile(name)]
+    case .sharded(let index, _):
+      return try WeightMap(requiredFile(index), name: path(of: index)).files.map { try shard($0, of: index) }
+    }
+  }
+
+  private func findWeights() throws -> Weights {
+    if try file("model.safetensors") != nil { return .safetensors("model.safetensors") }
+    let index = "model.safetensors.index.json"
+    if try file(index) != nil { return .sharded(index: index, isSafetensors: true) }
+    if try file("pytorch_model.bin") != nil { return .pytorch("pytorch_model.bin") }
+    let torchIndex = "pytorch_model.bin.index.json"
+    if try file(torchIndex) != nil { return .sharded(index: torchIndex, isSafetensors: false) }
+    let others = try namesOfOtherWeights()
+    if let name = others.first, others.count == 1 { return .pytorch(name) }
+    if others.count > 1 {
+      throw CheckpointError.unsupported(
+        file: description,
+        reason: "the weights may be in any of " + others.prefix(5).map(quoted).joined(separator: ", ")
+          + (others.count > 5 ? ", …" : ""),
+        hint: "rename the file that holds them to pytorch_model.bin")
+    }
+    // Says of a folder that is not there that it is not there.
+    _ = try requiredFile("model.safetensors")
+    return .safetensors("model.safetensors")
+  }
+
+  /// Files that may be a state dict of another name: none of those that trainers leave beside it.
+  private func namesOfOtherWeights() throws -> [String] {
+    let names: [String]
+    switch self {
+    case .folder(let url):
+      names = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
+    case .embedded(_, let files): names = Array(files.keys)
+    case .converted: names = []
+    }
+    let others: Set<String> = ["training_args.bin", "optimizer.bin", "optimizer.pt", "scheduler.pt", "scaler.pt"]
+    return names.filter { ($0.hasSuffix(".bin") || $0.hasSuffix(".pt")) && !$0.hasPrefix(".") && !others.contains($0) }
+      .sorted()
+  }
+
+  private func shard(_ name: String, of index: String) throws -> MappedBytes {
+    guard let bytes = try file(name) else {
+      throw CheckpointError.missingFile(
+        path: path(of: name), hint: "\(index) names it as a part of the weights; copy or download it too")
+    }
+    return bytes
+  }
+}
