@@ -9,7 +9,7 @@ public enum CheckpointError: Error, Equatable, Sendable, CustomStringConvertible
   /// A file breaks its format, at a byte offset where one is known.
   case malformed(file: String, offset: Int?, reason: String)
   /// A tensor does not have the shape that the model needs.
-  case shapeMismatch(tensor: String, expected: [Int], found: [Int], file: String = "the weights")
+  case shapeMismatch(tensor: String, expected: [Int], found: [Int], file: String)
   /// A tensor that the model needs is not in the file.
   case missingTensor(name: String, file: String)
   /// The file holds tensors that the model has no place for.
@@ -17,7 +17,7 @@ public enum CheckpointError: Error, Equatable, Sendable, CustomStringConvertible
   /// Something valid that this program does not handle; the hint says what to do instead.
   case unsupported(file: String, reason: String, hint: String)
   /// A tensor holds NaN or infinity at a flat, row-major index.
-  case notFinite(tensor: String, index: Int, file: String = "the weights")
+  case notFinite(tensor: String, index: Int, file: String)
   /// A number does not fit the element type that it is to be written as.
   case outOfRange(tensor: String, index: Int, value: Float, elementType: ElementType)
   /// What is to be written does not fit together: a repeated name, or a count that differs from the shape.

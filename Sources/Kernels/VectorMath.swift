@@ -79,6 +79,10 @@ let vectorWidth = 8
     second = second.addingProduct(load(a + index + vectorWidth), load(b + index + vectorWidth))
     index += 2 * vectorWidth
   }
+  if index + vectorWidth <= count {
+    first = first.addingProduct(load(a + index), load(b + index))
+    index += vectorWidth
+  }
   var sum = horizontalSum(first + second)
   while index < count {
     sum += a[index] * b[index]

@@ -143,22 +143,11 @@ public final class DecoderModel<Configuration: DecoderConfiguration>: LanguageMo
     network.backward(tree, activations: activations, hiddenGradient: hiddenGradient, gradients: gradients)
   }
 
-  /// Writes `config.json` and `model.safetensors`, which transformers loads, into an existing folder.
-  ///
-  /// - Throws: ``CheckpointError`` where the folder cannot be written or a parameter is not finite.
-  public func save(to folder: URL, elementType: ElementType) throws {
+  /// The content of `config.json`.
+  public func encodedConfiguration() throws -> Data {
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
-    try writeAtomically(try encoder.encode(configuration), to: folder.appending(path: "config.json"))
-    let network = network.merged()
-    let tensors = network.layout.parameters.map { parameter in
-      TensorToWrite(
-        name: parameter.name, shape: parameter.shape,
-        values: UnsafeBufferPointer(rebasing: network.parameters.elements[parameter.range]))
-    }
-    try withExtendedLifetime(network) {
-      try writeSafetensors(tensors, elementType: elementType, to: folder.appending(path: "model.safetensors"))
-    }
+    return try encoder.encode(configuration)
   }
 
   // MARK: - Adapters

@@ -77,10 +77,10 @@ public protocol LanguageModel: AnyObject, Sendable {
   /// The same model, with the same parameters in the same memory, without an adapter.
   func withoutAdapter() -> any LanguageModel
 
-  /// Writes `config.json` and `model.safetensors` into an existing folder, an adapter added to the parameters.
+  /// The content of `config.json`.
   ///
-  /// - Throws: ``CheckpointError`` where the folder cannot be written or a parameter is not finite.
-  func save(to folder: URL, elementType: ElementType) throws
+  /// - Throws: an encoder's error, which a valid model does not cause.
+  func encodedConfiguration() throws -> Data
 }
 
 extension LanguageModel {
@@ -99,6 +99,41 @@ extension LanguageModel {
   /// FLOPs of a forward pass below the head, the small change of norms and activations left out.
   public func forwardFlops(_ tree: TokenTree) -> Int {
     tree.count * linearShapes.reduce(0) { $0 + $1.flops } + attentionFlops(tree)
+  }
+
+  /// Writes `config.json` and `model.safetensors`, which transformers loads, into an existing folder, an adapter added to the
+  /// parameters.
+  ///
+  /// - Throws: ``CheckpointError`` where the folder cannot be written or a parameter is not finite.
+  public func save(to folder: URL, elementType: ElementType) throws {
+    try writeAtomically(try encodedConfiguration(), to: folder.appending(path: "config.json"))
+    try withTensors { tensors in
+      try writeSafetensors(tensors, elementType: elementType, to: folder.appending(path: "model.safetensors"))
+    }
+  }
+
+  /// Writes a GGUF file, which llama.cpp and Ollama load, an adapter added to the parameters.
+  ///
+  /// - Throws: ``CheckpointError`` for an architecture that the format does not have, and as ``save(to:elementType:)`` does.
+  public func saveGGUF(
+    to file: URL, vocabulary: GGUFVocabulary, matrices: GGUFMatrixType, name: String? = nil
+  ) throws {
+    let configuration = try encodedConfiguration()
+    try withTensors { tensors in
+      try writeGGUF(
+        tensors, configuration: configuration, vocabulary: vocabulary, matrices: matrices, name: name, to: file)
+    }
+  }
+
+  /// Calls `body` with all tensors, an adapter added to them.
+  private func withTensors(_ body: ([TensorToWrite]) throws -> Void) throws {
+    let model = merged()
+    let tensors = model.layout.parameters.map { parameter in
+      TensorToWrite(
+        name: parameter.name, shape: parameter.shape,
+        values: UnsafeBufferPointer(rebasing: model.parameters.elements[parameter.range]))
+    }
+    try withExtendedLifetime(model) { try body(tensors) }
   }
 
   /// Computes a whole tree.

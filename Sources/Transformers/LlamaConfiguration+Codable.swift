@@ -79,9 +79,13 @@ extension LlamaConfiguration: Codable {
     guard activation == "silu" else {
       throw refuse(.activation, "activation '\(activation)' is not supported, only 'silu' is")
     }
-    let key = values.contains(.rotaryParameters) ? CodingKeys.rotaryParameters : .rotaryScaling
-    let rotary = try values.decodeIfPresent(RotaryParameters.self, forKey: key)
-    rotaryBase = try rotary?.base ?? values.decodeIfPresent(Float.self, forKey: .rotaryBase) ?? 10_000
+    // Where both are there, transformers 5 takes the older one.
+    let parameters = try values.decodeIfPresent(RotaryParameters.self, forKey: .rotaryParameters)
+    let scaling = try values.decodeIfPresent(RotaryParameters.self, forKey: .rotaryScaling)
+    let rotary = scaling ?? parameters
+    let key = scaling == nil ? CodingKeys.rotaryParameters : .rotaryScaling
+    rotaryBase =
+      try scaling?.base ?? parameters?.base ?? values.decodeIfPresent(Float.self, forKey: .rotaryBase) ?? 10_000
     guard rotary?.partialFactor ?? 1 == 1 else { throw refuse(key, "a partial_rotary_factor is not supported") }
     func required<Value>(_ value: Value?, _ name: String) throws -> Value {
       guard let value else { throw refuse(key, "\(name) is missing") }

@@ -100,15 +100,18 @@ public struct LlamaConfiguration: Sendable, Equatable {
     try check.holds(headDimension % 2 == 0, "head_dim \(headDimension) is odd, and rotary positions turn pairs")
     try check.epsilon(rmsNormEpsilon, "rms_norm_eps")
     try check.initializerRange(initializerRange)
-    try check.holds(rotaryBase > 0 && rotaryBase.isFinite, "rope_theta is \(rotaryBase)")
+    try check.holds((1...1e12).contains(rotaryBase), "rope_theta is \(rotaryBase), not between 1 and 1e12")
+    func checkFactor(_ factor: Float) throws {
+      try check.holds((1...1e6).contains(factor), "the factor of rope_scaling is \(factor), not between 1 and 1e6")
+    }
     switch rotaryScaling {
     case nil: break
     case .linear(let factor):
-      try check.holds(factor > 0 && factor.isFinite, "the factor of rope_scaling is \(factor)")
+      try checkFactor(factor)
     case .llama3(let scaling):
       try check.size(scaling.originalContextLength, "original_max_position_embeddings", 1 << 24)
       let (low, high) = (scaling.lowFrequencyFactor, scaling.highFrequencyFactor)
-      try check.holds(scaling.factor > 0 && scaling.factor.isFinite, "the factor of rope_scaling is \(scaling.factor)")
+      try checkFactor(scaling.factor)
       try check.holds(
         low > 0 && high > low && high.isFinite, "low_freq_factor \(low) is not below high_freq_factor \(high)")
     }

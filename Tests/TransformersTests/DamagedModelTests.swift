@@ -86,7 +86,8 @@ import Transformers
           $0[index].values = FloatBuffer(count: shape.reduce(1, *))
         } _: { folder in
           let expected = CheckpointError.shapeMismatch(
-            tensor: parameter.name, expected: parameter.shape, found: shape)
+            tensor: parameter.name, expected: parameter.shape, found: shape,
+            file: folder.appending(path: "model.safetensors").path)
           #expect(throws: expected) { try loadLanguageModel(.folder(folder)) }
         }
       }

@@ -85,7 +85,7 @@ struct GoldenTensors {
   /// The tensor called `name`, which must have the parameter's shape too.
   func values(_ name: String, of parameter: Parameter) throws -> [Float] {
     if let shape = file.shape(of: name), shape != parameter.shape {
-      throw CheckpointError.shapeMismatch(tensor: name, expected: parameter.shape, found: shape)
+      throw CheckpointError.shapeMismatch(tensor: name, expected: parameter.shape, found: shape, file: file.name)
     }
     return try values(name)
   }

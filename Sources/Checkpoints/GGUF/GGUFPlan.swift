@@ -97,7 +97,8 @@ private struct TensorList {
       throw CheckpointError.missingTensor(name: source, file: "the model to write")
     }
     guard stored.shape == shape else {
-      throw CheckpointError.shapeMismatch(tensor: stored.name, expected: shape, found: stored.shape)
+      throw CheckpointError.shapeMismatch(
+        tensor: stored.name, expected: shape, found: stored.shape, file: "the model to write")
     }
     used.insert(stored.name)
     let arrangement: RowArrangement =

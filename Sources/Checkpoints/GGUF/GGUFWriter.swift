@@ -123,8 +123,8 @@ private func write(
     try header.withUnsafeBytes { try writer.write($0) }
     for tensor in plan.tensors {
       switch tensor.source {
-      case .model(let name): try withFloats(name) { try write(tensor, $0, to: writer) }
-      case .values(let values): try values.withUnsafeBufferPointer { try write(tensor, $0, to: writer) }
+      case .model(let name): try withFloats(name) { try write(tensor, $0, to: writer, file: url.path) }
+      case .values(let values): try values.withUnsafeBufferPointer { try write(tensor, $0, to: writer, file: url.path) }
       }
       try zeros.withUnsafeBytes {
         try writer.write(UnsafeRawBufferPointer(rebasing: $0[..<padding(tensor.byteCount)]))
@@ -134,13 +134,13 @@ private func write(
 }
 
 private func write(
-  _ tensor: GGUFPlan.Tensor, _ values: UnsafeBufferPointer<Float>, to writer: AtomicFileWriter
+  _ tensor: GGUFPlan.Tensor, _ values: UnsafeBufferPointer<Float>, to writer: AtomicFileWriter, file: String
 ) throws {
   guard let start = values.baseAddress, let first = tensor.lengths.first, first > 0 else { return }
   // The elements of a vector are rows of one element: those of a bias are interleaved as the rows of its matrix are.
   let rowLength = tensor.lengths.count > 1 ? first : 1
   if let index = firstNonFiniteIndex(in: values) {
-    throw CheckpointError.notFinite(tensor: tensor.sourceName, index: index)
+    throw CheckpointError.notFinite(tensor: tensor.sourceName, index: index, file: file)
   }
   if let bound = overflowBits(of: tensor.type), let index = firstIndex(values, magnitudeBitsAtLeast: bound) {
     throw CheckpointError.outOfRange(
