@@ -55,8 +55,8 @@ public final class AlignmentRun {
     if trainer.prompts.count > 1 { resolved.samplesPerPrompt = trainer.groupSize }
     manifest = RunManifest(
       programVersion: programVersion, recipe: try resolved.json, seed: recipe.seed,
-      model: .init(name: recipe.model, sha256: try weightsChecksum(model.source)),
-      reference: try reference.map { .init(name: $0.name, sha256: try weightsChecksum($0.source)) },
+      model: .init(name: recipe.model, sha256: try model.weightsChecksum()),
+      reference: try reference.map { .init(name: $0.name, sha256: try $0.weightsChecksum()) },
       rewardModel: .init(
         name: recipe.rewardModel ?? RewardModelLocation.modelName, sha256: try weightsChecksum(rewardSource)),
       platform: platformDescription, threadCount: Threads.count)

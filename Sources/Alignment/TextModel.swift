@@ -10,6 +10,8 @@ public struct TextModel: Sendable {
   public let name: String
   /// Its files.
   public let source: ModelSource
+  /// A low-rank adapter's files, whose matrices have been added to the model's.
+  private let adapter: ModelSource?
   /// The network.
   public let model: any LanguageModel
   /// Text to token ids and back.
@@ -22,13 +24,28 @@ public struct TextModel: Sendable {
   ///
   /// - Throws: an error that names what is missing, damaged or unsupported.
   public init(named name: String) throws {
-    try self.init(name: name, source: Self.source(named: name))
+    let source = try Self.source(named: name)
+    guard try AdapterCheckpoint.isAdapter(source) else {
+      try self.init(name: name, source: source)
+      return
+    }
+    let baseName = try AdapterCheckpoint.baseModel(source)
+    let baseSource = try Self.source(named: baseName)
+    guard try !AdapterCheckpoint.isAdapter(baseSource) else {
+      throw AlignmentError.model(
+        name: name, reason: "is an adapter of '\(baseName)', which is an adapter itself; merge that first")
+    }
+    let base = try TextModel(name: baseName, source: baseSource)
+    self.init(
+      name: name, source: baseSource, model: try AdapterCheckpoint.load(source, onto: base.model).merged(),
+      tokenizer: base.tokenizer, endOfTextID: base.endOfTextID, adapter: source)
   }
 
   /// Loads a model from its files.
   ///
   /// - Throws: an error that names what is missing, damaged or unsupported.
   public init(name: String, source: ModelSource) throws {
+    adapter = nil
     self.name = name
     self.source = source
     let (tokenizer, model) = try Self.naming(name) {
@@ -45,7 +62,11 @@ public struct TextModel: Sendable {
   }
 
   /// A model whose parts are given.
-  init(name: String, source: ModelSource, model: any LanguageModel, tokenizer: any Tokenizer, endOfTextID: Int?) {
+  init(
+    name: String, source: ModelSource, model: any LanguageModel, tokenizer: any Tokenizer, endOfTextID: Int?,
+    adapter: ModelSource? = nil
+  ) {
+    self.adapter = adapter
     self.name = name
     self.source = source
     self.model = model
@@ -143,9 +164,16 @@ public struct TextModel: Sendable {
     }
   }
 
+  /// The SHA-256 of the weights as they were loaded, an adapter's after those of its model, in lower-case hexadecimal.
+  func weightsChecksum() throws -> String {
+    try checksum(
+      source.weightFiles() + (adapter.map { [try $0.requiredFile(AdapterCheckpoint.weightsFile)] } ?? []))
+  }
+
   /// The same with another network.
   func replacing(_ model: any LanguageModel) -> TextModel {
-    TextModel(name: name, source: source, model: model, tokenizer: tokenizer, endOfTextID: endOfTextID)
+    TextModel(
+      name: name, source: source, model: model, tokenizer: tokenizer, endOfTextID: endOfTextID, adapter: adapter)
   }
 
   /// Copies the tokenizer's files of a model into a folder, byte for byte.
@@ -162,9 +190,11 @@ public struct TextModel: Sendable {
 }
 
 /// The SHA-256 of a model's weights, of several files one after the other, in lower-case hexadecimal.
-public func weightsChecksum(_ source: ModelSource) throws -> String {
+public func weightsChecksum(_ source: ModelSource) throws -> String { try checksum(source.weightFiles()) }
+
+private func checksum(_ files: [MappedBytes]) -> String {
   var hash = SHA256()
-  for file in try source.weightFiles() { file.forEachPart { hash.update(bufferPointer: $0) } }
+  for file in files { file.forEachPart { hash.update(bufferPointer: $0) } }
   return hash.finalize().map { byte in
     let digits = String(byte, radix: 16)
     return digits.count == 1 ? "0" + digits : digits

@@ -41,7 +41,8 @@ private struct AdapterConfiguration: Codable {
 public enum AdapterCheckpoint {
   /// The file that tells such a folder.
   public static let configurationFile = "adapter_config.json"
-  private static let weightsFile = "adapter_model.safetensors"
+  /// The file with its matrices.
+  public static let weightsFile = "adapter_model.safetensors"
 
   /// Writes the adapter of `model` into an existing folder; PEFT loads it.
   ///
@@ -63,6 +64,13 @@ public enum AdapterCheckpoint {
         values: UnsafeBufferPointer(rebasing: adapter.parameters.elements[parameter.range]))
     }
     try writeSafetensors(tensors, elementType: .float32, to: folder.appending(path: weightsFile))
+  }
+
+  /// Whether a folder holds an adapter instead of a model.
+  ///
+  /// - Throws: ``CheckpointError`` when a file is there but cannot be read.
+  public static func isAdapter(_ source: ModelSource) throws -> Bool {
+    try source.file("config.json") == nil && source.file(configurationFile) != nil
   }
 
   /// The name or folder of the model that an adapter belongs to.
