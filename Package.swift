@@ -48,15 +48,16 @@ let package = Package(
     module("Tokenizers"),
     module("ChatTemplates"),
     module("Checkpoints"),
+    module("Hub", ["Checkpoints", crypto]),
     module("PolicyGradients"),
     module("Runs"),
     module("Transformers", ["Kernels", "Checkpoints"]),
-    module("Rewards", ["Transformers", "Tokenizers", "Checkpoints"]),
+    module("Rewards", ["Transformers", "Tokenizers", "Checkpoints", "Hub"]),
     module(
       "Alignment",
       [
-        "Rewards", "Transformers", "PolicyGradients", "Tokenizers", "ChatTemplates", "Checkpoints", "Kernels", "Runs",
-        "EmbeddedAssets", crypto, yams,
+        "Rewards", "Transformers", "PolicyGradients", "Tokenizers", "ChatTemplates", "Checkpoints", "Kernels", "Hub",
+        "Runs", "EmbeddedAssets", crypto, yams,
       ]),
     module("Reports", ["Runs"]),
     module(
@@ -69,7 +70,7 @@ let package = Package(
       name: "TinyAlignCommand",
       dependencies: [
         "Alignment", "Reports", "Rewards", "Transformers", "PolicyGradients", "Tokenizers", "Checkpoints", "Kernels",
-        "Runs", argumentParser,
+        "Hub", "Runs", argumentParser,
       ],
       swiftSettings: strict),
     .target(name: "TestSupport", path: "Tests/TestSupport", swiftSettings: strict),
@@ -79,6 +80,7 @@ let package = Package(
     tests("Tokenizers", goldens: true),
     tests("ChatTemplates", goldens: true),
     tests("Checkpoints", goldens: true),
+    tests("Hub", ["Checkpoints", crypto]),
     tests("Runs", goldens: true),
     tests("Transformers", ["Kernels", "Checkpoints"], goldens: true),
     tests("Rewards", ["Checkpoints"], goldens: true),

@@ -75,3 +75,21 @@ extension TokenizerVocabulary {
       chatTemplate: vocabulary.chatTemplate, source: source)
   }
 }
+
+extension GGUFVocabulary {
+  init(_ vocabulary: TokenizerVocabulary) {
+    self.init(model: vocabulary.model, tokens: vocabulary.tokens)
+    pre = vocabulary.pre
+    scores = vocabulary.scores
+    types = vocabulary.types
+    merges = vocabulary.merges
+    beginning = vocabulary.beginningID
+    end = vocabulary.endID
+    unknown = vocabulary.unknownID
+    padding = vocabulary.paddingID
+    addsBeginning = vocabulary.addsBeginning
+    addsEnd = vocabulary.addsEnd
+    addsSpacePrefix = vocabulary.addsSpacePrefix
+    chatTemplate = vocabulary.chatTemplate
+  }
+}

@@ -1,6 +1,7 @@
 public import Checkpoints
 import Crypto
 public import Foundation
+import Hub
 public import Tokenizers
 public import Transformers
 
@@ -20,7 +21,7 @@ public struct TextModel: Sendable {
   /// The token that ends a text, if there is one.
   public let endOfTextID: Int?
 
-  /// Loads a model: `tinystories`, the one in the program, or a Hugging Face folder.
+  /// Loads a model: `tinystories`, the one in the program; a folder or file; or a name of the Hugging Face Hub that is in the cache.
   ///
   /// - Throws: an error that names what is missing, damaged or unsupported.
   public init(named name: String) throws {
@@ -96,25 +97,34 @@ public struct TextModel: Sendable {
   /// - Throws: ``AlignmentError/model(name:reason:)`` where there is no such model.
   public static func source(named name: String) throws -> ModelSource {
     if name == EmbeddedModel.name { return EmbeddedModel.source }
-    let url = URL(filePath: name)
-    var isFolder: ObjCBool = false
-    guard FileManager.default.fileExists(atPath: name, isDirectory: &isFolder) else {
+    if let source = try source(at: URL(filePath: name)) { return source }
+    do {
+      if let cached = try HubCache.snapshot(of: name), let source = try source(at: cached) { return source }
+    } catch HubError.invalidName {
+      // Then it can only have been meant as a path.
       throw AlignmentError.model(
         name: name, reason: "is neither a file or folder here nor '\(EmbeddedModel.name)', the model in this program")
     }
-    if isFolder.boolValue {
-      let folder = URL(filePath: name, directoryHint: .isDirectory)
-      let hasConfiguration = FileManager.default.fileExists(atPath: folder.appending(path: "config.json").path)
-      if !hasConfiguration, let file = ModelFormats.onlyModelFile(in: folder),
-        let source = try ModelFormats.source(of: file)
-      {
-        return source
-      }
-      return .folder(folder)
+    throw AlignmentError.model(
+      name: name,
+      reason: "is neither a file or folder here, nor in the cache of downloaded models, nor '\(EmbeddedModel.name)', the "
+        + "model in this program; to download it from the Hugging Face Hub: tinyalign pull \(name)")
+  }
+
+  /// The files of a model at a path; nil where there is nothing.
+  private static func source(at url: URL) throws -> ModelSource? {
+    var isFolder: ObjCBool = false
+    guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else { return nil }
+    guard isFolder.boolValue else {
+      // A file that is no model by itself may be the weights of its folder.
+      return try ModelFormats.source(of: url) ?? .folder(url.deletingLastPathComponent())
     }
-    if let source = try ModelFormats.source(of: url) { return source }
-    // The weights of a folder.
-    return .folder(url.deletingLastPathComponent())
+    let folder = URL(filePath: url.path, directoryHint: .isDirectory)
+    let hasConfiguration = FileManager.default.fileExists(atPath: folder.appending(path: "config.json").path)
+    if !hasConfiguration, let file = ModelFormats.onlyModelFile(in: folder) {
+      return try ModelFormats.source(of: file)
+    }
+    return .folder(folder)
   }
 
   /// The token that a text begins with, if there is one: many models have one token that ends a text and begins the next.
@@ -186,6 +196,7 @@ public struct TextModel: Sendable {
 
   private static let tokenizerFiles = [
     "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt", "vocab.txt",
+    "chat_template.jinja",
   ]
 }
 

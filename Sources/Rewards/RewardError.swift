@@ -19,7 +19,7 @@ extension RewardError: CustomStringConvertible, LocalizedError {
       "there is no reward model in \(folder), the folder that \(setting) leads to: "
         + "run `make reward-model` or correct \(setting)"
     case .missingModel(let folder, nil):
-      "there is no reward model in \(folder): run `make reward-model`, "
+      "there is no reward model in \(folder): run `make reward-model` or `tinyalign pull minilm`, "
         + "or set TINYALIGN_REWARD_MODEL to the folder of all-MiniLM-L6-v2"
     }
   }

@@ -1,10 +1,14 @@
 public import Checkpoints
 public import Foundation
+import Hub
 
-/// Where the reward model is: `Scripts/fetch-reward-model` puts it where this finds it.
+/// Where the reward model is: `Scripts/fetch-reward-model` and `tinyalign pull minilm` put it where this finds it.
 public enum RewardModelLocation {
   /// The model's name, and that of its folder in the cache.
   public static let modelName = "all-MiniLM-L6-v2"
+
+  /// The model's name on the Hugging Face Hub.
+  private static let hubName = "sentence-transformers/all-MiniLM-L6-v2"
 
   /// The folder that `TINYALIGN_REWARD_MODEL` names, else that of the model in the cache.
   public static func folder(environment: [String: String] = ProcessInfo.processInfo.environment) -> URL {
@@ -30,7 +34,8 @@ public enum RewardModelLocation {
       .appending(path: caches, directoryHint: .isDirectory)
   }
 
-  /// The reward model.
+  /// The reward model: from ``folder(environment:)``, or where that holds none and no variable names it, from the Hub
+  /// cache.
   ///
   /// - Throws: ``RewardError/missingModel(folder:setting:)`` where it has not been fetched.
   public static func source(
@@ -39,6 +44,12 @@ public enum RewardModelLocation {
     let folder = Self.folder(environment: environment)
     let weights = folder.appending(path: "model.safetensors").path
     guard FileManager.default.fileExists(atPath: weights) else {
+      if setting("TINYALIGN_REWARD_MODEL", environment) == nil,
+        let cached = try HubCache.snapshot(of: hubName, environment: environment),
+        FileManager.default.fileExists(atPath: cached.appending(path: "model.safetensors").path)
+      {
+        return .folder(cached)
+      }
       let names = ["TINYALIGN_REWARD_MODEL", "TINYALIGN_CACHE"]
       throw RewardError.missingModel(
         folder: folder.path, setting: names.first { setting($0, environment) != nil })

@@ -3,7 +3,7 @@ import Synchronization
 
 /// Set by Ctrl-C, SIGTERM and a closed terminal: the step under way is finished, and what the run had is kept.
 /// A second one stops at once.
-final class InterruptSignal {
+final class InterruptSignal: Sendable {
   private static let count = Atomic<Int>(0)
 
   /// Whether a signal has come.

@@ -16,14 +16,6 @@ func pytorchGolden(_ name: String) throws -> PyTorchFile {
   return try PyTorchFile(try MappedBytes(file: url), name: name)
 }
 
-/// All elements of a tensor as floats.
-func floats(_ name: String, in file: any TensorSource) throws -> [Float] {
-  let shape = try #require(file.shape(of: name))
-  var values = [Float](repeating: .nan, count: shape.reduce(1, *))
-  try values.withUnsafeMutableBufferPointer { try file.copyFloats(of: name, into: $0) }
-  return values
-}
-
 @Suite struct PyTorchFileTests {
   @Test(arguments: ["zip", "legacy"], [2, 3, 4, 5])
   func `reads what torch.save wrote, bit for bit`(format: String, version: Int) throws {

@@ -95,4 +95,34 @@ import Testing
       #expect(found.contains(text) && found.contains("model.safetensors.index.json"), "\(found)")
     }
   }
+
+  @Test func `survives random mutations and every truncation of an index`() throws {
+    let map = #""c": "two.safetensors", "a": "one.safetensors", "b": "one.safetensors""#
+    try withShards(index(map)) { folder in
+      let shards = try ["one", "two"].map { name in
+        ("\(name).safetensors", try MappedBytes(file: folder.appending(path: "\(name).safetensors")))
+      }
+      /// Whether the index is accepted; the only error that may come out is ours.
+      func isAccepted(_ bytes: [UInt8]) throws -> Bool {
+        let index = ("model.safetensors.index.json", MappedBytes(Data(bytes)))
+        let files = Dictionary(uniqueKeysWithValues: shards + [index])
+        do {
+          let weights = try ModelSource.embedded(name: "m", files: files).weights()
+          for name in weights.tensorNames { _ = try floats(name, in: weights) }
+          return true
+        } catch let error as CheckpointError {
+          #expect(!error.description.contains { $0.isNewline })
+          return false
+        }
+      }
+      let sound = Array(index(map).utf8)
+      #expect(try isAccepted(sound))
+      for count in sound.indices { #expect(try !isAccepted(Array(sound[..<count])), "\(count) bytes") }
+      var accepted = 0
+      try forEachMutation(of: sound, rounds: fuzzRounds(default: 2000), seed: 44) {
+        if try isAccepted($0) { accepted += 1 }
+      }
+      #expect(accepted > 0)
+    }
+  }
 }

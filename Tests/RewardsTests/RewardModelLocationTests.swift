@@ -26,7 +26,7 @@ import Testing
 
   @Test func `a missing model says where it was looked for and what to do`() throws {
     try withTemporaryFolder { folder in
-      let cache = ["TINYALIGN_CACHE": folder.path]
+      let cache = ["TINYALIGN_CACHE": folder.path, "HOME": folder.path]
       let inCache = folder.appending(path: "models/all-MiniLM-L6-v2").path
       let error = #expect(throws: RewardError.self) { try RewardModelLocation.source(environment: cache) }
       let message = error?.description ?? ""
@@ -44,6 +44,25 @@ import Testing
       }
       try Data().write(to: folder.appending(path: "model.safetensors"))
       #expect(try RewardModelLocation.source(environment: named).description == folder.path)
+    }
+  }
+
+  @Test func `a model in the Hub cache serves where there is no other and no variable names one`() throws {
+    try withTemporaryFolder { folder in
+      var environment = ["HF_HUB_CACHE": folder.path, "HOME": folder.path]
+      let snapshot = folder.appending(path: "models--sentence-transformers--all-MiniLM-L6-v2/snapshots/abc")
+      try FileManager.default.createDirectory(at: snapshot, withIntermediateDirectories: true)
+      try Data().write(to: snapshot.appending(path: "config.json"))
+      #expect(throws: RewardError.self) { try RewardModelLocation.source(environment: environment) }
+      try Data().write(to: snapshot.appending(path: "model.safetensors"))
+      #expect(try RewardModelLocation.source(environment: environment).description.hasSuffix("/snapshots/abc"))
+      environment["TINYALIGN_REWARD_MODEL"] = folder.path
+      #expect(throws: RewardError.self) { try RewardModelLocation.source(environment: environment) }
+      environment["TINYALIGN_REWARD_MODEL"] = nil
+      let own = RewardModelLocation.folder(environment: environment)
+      try FileManager.default.createDirectory(at: own, withIntermediateDirectories: true)
+      try Data().write(to: own.appending(path: "model.safetensors"))
+      #expect(try RewardModelLocation.source(environment: environment).description == own.path)
     }
   }
 

@@ -24,7 +24,8 @@ private func unsupported(_ reason: String, _ hint: String) -> CheckpointError {
 /// Checks sizes, so that products of two of them cannot overflow.
 private func check(_ sizes: [(String, Int)]) throws {
   for (key, size) in sizes where !(1...Int(Int32.max)).contains(size) {
-    throw CheckpointError.malformed(file: "the model to write/config.json", offset: nil, reason: "\"\(key)\" is \(size)")
+    throw CheckpointError.malformed(
+      file: "the model to write/config.json", offset: nil, reason: "\"\(key)\" is \(size)")
   }
 }
 

@@ -214,7 +214,8 @@ struct GGUFHeader {
     for tensor in announced {
       guard tensor.offset & UInt64(mask) == 0 else {
         throw scanner.malformed(
-          "the offset \(tensor.offset) of tensor \(quoted(tensor.name)) is not a multiple of the alignment \(alignment)",
+          "the offset \(tensor.offset) of tensor \(quoted(tensor.name)) is not a multiple of the alignment "
+            + "\(alignment)",
           at: tensor.position)
       }
       let offset = Int(exactly: tensor.offset) ?? .max
@@ -223,12 +224,15 @@ struct GGUFHeader {
       guard !overflow, !overflowAgain else {
         throw scanner.malformed("the offset of tensor \(quoted(tensor.name)) is too large", at: tensor.position)
       }
-      guard end <= fileSize else {
+      let isEmpty = tensor.size == 0
+      guard isEmpty || end <= fileSize else {
         throw CheckpointError.truncated(file: file, offset: fileSize, needed: end)
       }
+      // One without elements may be announced where a file without any data has ended.
+      let range = isEmpty ? fileSize..<fileSize : start..<end
       tensors.append(
         GGUFTensor(
-          name: tensor.name, shape: tensor.shape, count: tensor.count, byteRange: start..<end, type: tensor.type))
+          name: tensor.name, shape: tensor.shape, count: tensor.count, byteRange: range, type: tensor.type))
     }
     let order = tensors.indices.filter { !tensors[$0].byteRange.isEmpty }
       .sorted { (tensors[$0].byteRange.lowerBound, $0) < (tensors[$1].byteRange.lowerBound, $1) }

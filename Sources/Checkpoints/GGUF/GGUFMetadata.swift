@@ -165,7 +165,8 @@ extension GGUFFile {
         case .uint64:
           let value: UInt64 = try scanner.integer()
           guard let number = Int(exactly: value) else {
-            throw CheckpointError.malformed(file: name, offset: position, reason: "\(quoted(key)) is too large: \(value)")
+            throw CheckpointError.malformed(
+              file: name, offset: position, reason: "\(quoted(key)) is too large: \(value)")
           }
           return number
         case .float32, .float64, .bool, .string, .array:

@@ -148,7 +148,9 @@ extension GGUFVocabulary {
       throw refuse("the tokenizer has \(tokens.count) tokens and the embedding \(size) rows")
     }
     for count in [scores?.count, types?.count] {
-      if let count, count != tokens.count { throw refuse("there are \(count) scores or kinds for \(tokens.count) tokens") }
+      if let count, count != tokens.count {
+        throw refuse("there are \(count) scores or kinds for \(tokens.count) tokens")
+      }
     }
     for number in [beginning, end, unknown, padding] {
       if let number, !(0..<size).contains(number) { throw refuse("there is no token \(number) among \(size)") }

@@ -1,4 +1,4 @@
-/// Reads the little-endian header of a GGUF file step by step; the only place that indexes its bytes while it is opened.
+/// Reads the little-endian header of a GGUF file step by step, and never past the file's end.
 struct GGUFScanner {
   private let bytes: UnsafeRawBufferPointer
   private let file: String

@@ -55,7 +55,8 @@ extension GGUFFile {
   }
 }
 
-/// One tensor on its way from the file to memory; each function returns the lowest index that is not finite.
+/// One tensor on its way from the file to memory; each function returns the index of a number that is not
+/// finite: the lowest, but for matrices that are transposed.
 private struct Reading {
   let type: GGUFTensorType
   let source: UnsafeRawPointer

@@ -1,7 +1,7 @@
 extension GGUFFile {
   /// The tensors under the names, shapes and conventions of transformers.
   ///
-  /// Rows of query and key heads that the file interleaves are put back, `Conv1D` matrices of GPT-2 are transposed back.
+  /// Rows of query and key heads that the file interleaves are put back, matrices of GPT-2 are transposed.
   /// Tables of rotary positions are left out: ``huggingFaceConfiguration()`` says what they hold.
   /// - Throws: ``CheckpointError`` for another architecture, and for tensors that it does not have.
   public func huggingFaceWeights() throws -> any TensorSource {

@@ -44,8 +44,8 @@ public enum GGUFMatrixType: String, CaseIterable, Sendable {
 ///   - matrices: the type of matrices.
 ///   - name: the model's name under `general.name`.
 /// - Throws: ``CheckpointError`` for an architecture other than Llama and GPT-2, a configuration that GGUF cannot
-///   express, a tensor that is missing, unknown or of another shape, NaN or infinity, a number too large for the type, or
-///   when the file cannot be written. Nothing is left behind.
+///   express, a tensor that is missing, unknown or of another shape, NaN or infinity, a number too large for the
+///   type, or when the file cannot be written. Nothing is left behind.
 public func writeGGUF(
   _ tensors: [TensorToWrite], configuration: Data, vocabulary: GGUFVocabulary,
   matrices: GGUFMatrixType = .float16, name: String? = nil, to url: URL
@@ -66,7 +66,9 @@ public func writeGGUF(
     shapes: byName.mapValues(\.shape), configuration: configuration, vocabulary: vocabulary, matrices: matrices,
     name: name)
   try write(plan, to: url) { tensor, body in
-    guard let found = byName[tensor] else { throw CheckpointError.missingTensor(name: tensor, file: "the model to write") }
+    guard let found = byName[tensor] else {
+      throw CheckpointError.missingTensor(name: tensor, file: "the model to write")
+    }
     try body(found.values)
   }
 }

@@ -35,7 +35,7 @@ enum RotaryScaling: Equatable {
   /// parameters; the published values (1, 4, 8192) are tried first.
   static func llama3(divisors: [Float], base: Double) -> RotaryScaling? {
     let dimension = divisors.count * 2
-    guard let factor = divisors.last.map({ Double($0) }), factor.isFinite, factor > 1 else { return nil }
+    guard let factor = divisors.last.map({ simplified(Double($0)) }), factor.isFinite, factor > 1 else { return nil }
     func fits(_ candidate: RotaryScaling) -> Bool {
       zip(candidate.divisors(base: base, dimension: dimension), divisors).allSatisfy { expected, found in
         abs(expected - Double(found)) <= 1e-4 * expected
@@ -53,10 +53,16 @@ enum RotaryScaling: Equatable {
     let slope = (first.share - last.share) / (first.frequency - last.frequency)
     let intercept = slope * last.frequency - last.share
     guard slope > 0, intercept > 0 else { return nil }
-    let high = 1 + 1 / intercept
+    let high = simplified(1 + 1 / intercept)
     let positions = (slope * 2 * .pi * (high - 1)).rounded()
     guard positions >= 1, positions < 1e9, high.isFinite else { return nil }
     let found = RotaryScaling.llama3(factor: factor, low: 1, high: high, originalPositions: Int(positions))
     return fits(found) ? found : nil
+  }
+
+  /// A number of few decimals in place of one that differs from it by rounding only.
+  private static func simplified(_ value: Double) -> Double {
+    let short = (value * 1000).rounded() / 1000
+    return abs(short - value) <= 1e-5 * abs(value) ? short : value
   }
 }

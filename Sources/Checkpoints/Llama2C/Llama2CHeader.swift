@@ -82,7 +82,8 @@ struct Llama2CHeader {
     }
     sharesClassifier = flag == 1
     if let place = bytes[37..<Self.version1Size].firstIndex(where: { $0 != 0 }) {
-      throw CheckpointError.malformed(file: file, offset: place, reason: "the header is filled up with other than zeros")
+      throw CheckpointError.malformed(
+        file: file, offset: place, reason: "the header is filled up with other than zeros")
     }
   }
 
