@@ -18,7 +18,7 @@ struct Models: ParsableCommand {
       for model in models { try printJSON(model.json) }
       try printJSON([
         .init("where", "supported"), .init("model_types", .array(supportedModelTypes.map { .string($0) })),
-        .init("formats", .array(ListedModel.formats.map { .string($0.rawValue) })),
+        .init("formats", .array(ListedModel.formats.map { .string($0) })),
       ])
       return
     }
@@ -26,7 +26,7 @@ struct Models: ParsableCommand {
     let missing = KnownModel.all.filter { known in !models.contains { $0.name == known.repository } }
     try Output.line("")
     try Output.line("Model types that can be loaded: \(supportedModelTypes.joined(separator: ", "))")
-    try Output.line("Formats: \(ListedModel.formats.map(\.rawValue).joined(separator: ", "))")
+    try Output.line("Formats: \(ListedModel.formats.joined(separator: ", "))")
     try Output.line("Cache: \(HubCache().folder.path)")
     for known in missing { try Output.line("To get \(known.summary): tinyalign pull \(known.name)") }
   }
@@ -48,7 +48,7 @@ private struct ListedModel {
   static let heading = ["MODEL", "REVISION", "FORMAT", "SIZE", "PARAMETERS", "TYPE", "LOADS"]
   static let rightAligned: Set = [3, 4]
   /// The formats of weights that this program reads.
-  static let formats: [HubCache.Format] = [.safetensors]
+  static let formats = [HubCache.Format.safetensors, .pytorch, .gguf].map(\.rawValue) + ["llama2.c"]
 
   var location: String
   var name: String
@@ -65,7 +65,7 @@ private struct ListedModel {
     return ListedModel(
       location: "embedded", name: EmbeddedModel.name, revisions: [], format: .safetensors,
       bytes: try source.requiredFile("model.safetensors").count,
-      parameters: try Safetensors(source).entries.reduce(0) { $0 + $1.count },
+      parameters: try parameterCount(of: source),
       modelType: try source.decodeJSON(Kind.self, from: "config.json").modelType)
   }
 
@@ -86,25 +86,21 @@ private struct ListedModel {
 
   /// A model in the cache; what cannot be read of it stays unknown.
   init(entry: HubCache.Entry) {
-    let weights = entry.files.map(\.name).filter { $0.hasSuffix(".safetensors") && !$0.contains("/") }
-    let counts = weights.map { name -> Int? in
-      let file = entry.folder.appending(path: name)
-      guard let bytes = try? MappedBytes(file: file), let tensors = try? Safetensors(bytes, name: file.path) else {
-        return nil
-      }
-      return tensors.entries.reduce(0) { $0 + $1.count }
-    }
+    let source = try? TextModel.source(named: entry.folder.path)
     self.init(
       location: "cache", name: entry.name, revisions: entry.revisions, commit: entry.commit, format: entry.format,
-      bytes: entry.bytes,
-      parameters: counts.isEmpty || counts.contains(nil) ? nil : counts.reduce(0) { $0 + ($1 ?? 0) },
-      modelType: (try? ModelSource.folder(entry.folder).decodeJSON(Kind.self, from: "config.json"))?.modelType,
-      path: entry.folder.path)
+      bytes: entry.bytes, parameters: source.flatMap { try? Self.parameterCount(of: $0) },
+      modelType: (try? source?.decodeJSON(Kind.self, from: "config.json"))?.modelType, path: entry.folder.path)
+  }
+
+  /// Elements of all tensors.
+  private static func parameterCount(of source: ModelSource) throws -> Int {
+    let weights = try source.weights()
+    return weights.tensorNames.reduce(0) { $0 + (weights.shape(of: $1) ?? []).reduce(1, *) }
   }
 
   /// What the program can do with it: "yes", "as reward model", or "no".
   var loads: String {
-    guard Self.formats.contains(format) else { return "no" }
     // The encoder of sentence embeddings is no language model.
     if modelType == "bert" { return "as reward model" }
     return modelType.map(supportedModelTypes.contains) == true ? "yes" : "no"
