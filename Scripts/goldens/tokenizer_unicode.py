@@ -180,6 +180,42 @@ def main():
             ("marks", "Combining classes of the marks that strip_accents keeps.", mapping_words({c: [k] for c, k in marks.items()})),
         ],
     )
+    normalization(classes)
+
+
+def normalization(classes):
+    """What NFC needs: which pairs compose, what else decomposes, and the order of marks."""
+    nfc, nfd = normalizers.NFC().normalize_str, normalizers.NFD().normalize_str
+    pairs, decomposed = {}, {}
+    for c in SCALARS:
+        parts = nfd(chr(c))
+        if parts == chr(c) or 0xAC00 <= c <= 0xD7A3:
+            continue
+        if nfc(chr(c)) == chr(c):
+            pair = nfc(parts[:-1]) + parts[-1]
+            assert len(pair) == 2 and nfc(pair) == chr(c), hex(c)
+            pairs[c] = [ord(x) for x in pair]
+        else:
+            decomposed[c] = [ord(x) for x in parts]
+    words, last = [], 0
+    for order in sorted(set(classes.values())):
+        words += [(first, f"+{end - first + 1:x}:{order:x}", end) for first, end in runs(c for c in classes if classes[c] == order)]
+    orders = []
+    for first, word, end in sorted(words):
+        orders.append(f"{first - last:x}" + word)
+        last = end + 1
+    write(
+        "UnicodeNormalizationTables",
+        [
+            "Canonical equivalence without Hangul, all numbers hexadecimal, each gap counting from the scalar or run before:",
+            "gap:part,part and, for classes, gap+length:class.",
+        ],
+        [
+            ("compositions", "Scalars that two others compose to.", mapping_words(pairs)),
+            ("decompositions", "Full decompositions of scalars that never come out of composing.", mapping_words(decomposed)),
+            ("combiningClasses", "Canonical combining classes that are not 0.", orders),
+        ],
+    )
 
 
 if __name__ == "__main__":

@@ -107,7 +107,8 @@ public struct TextModel: Sendable {
     }
     throw AlignmentError.model(
       name: name,
-      reason: "is neither a file or folder here, nor in the cache of downloaded models, nor '\(EmbeddedModel.name)', the "
+      reason:
+        "is neither a file or folder here, nor in the cache of downloaded models, nor '\(EmbeddedModel.name)', the "
         + "model in this program; to download it from the Hugging Face Hub: tinyalign pull \(name)")
   }
 
@@ -161,6 +162,22 @@ public struct TextModel: Sendable {
       try model.save(to: folder, elementType: elementType)
       try Self.copyTokenizer(from: source, to: folder)
     }
+  }
+
+  /// Writes a GGUF file, which llama.cpp and Ollama load.
+  ///
+  /// - Throws: ``CheckpointError`` for an architecture that the format does not have, an error that names the model where its
+  ///   tokenizer cannot be written so, and where the file cannot be written.
+  public func saveGGUF(to file: URL, matrices: GGUFMatrixType) throws {
+    let vocabulary = try Self.naming(name) {
+      guard let tokenizer = try source.file("tokenizer.json")?.data else {
+        throw TokenizerError.unsupported(file: "the tokenizer", feature: "anything but a tokenizer.json")
+      }
+      return try TokenizerVocabulary(
+        tokenizerJSON: tokenizer, configuration: source.file("tokenizer_config.json")?.data)
+    }
+    let title = URL(filePath: name).deletingPathExtension().lastPathComponent
+    try model.saveGGUF(to: file, vocabulary: GGUFVocabulary(vocabulary), matrices: matrices, name: title)
   }
 
   /// Writes a low-rank adapter of this model, whole or not at all, in PEFT's format, with the tokenizer.

@@ -53,7 +53,9 @@ struct BlobDownload {
 
   private func askForTag(_ url: URL) throws -> String? {
     let answer = try client.open(url, method: "HEAD")
-    guard answer.head.status == 200 else { throw client.refusal(of: answer, name: name, file: file.path) }
+    guard (200..<400).contains(answer.head.status) else {
+      throw client.refusal(of: answer, name: name, file: file.path)
+    }
     answer.exchange.cancel()
     return answer.entityTag
   }

@@ -21,7 +21,8 @@ extension HubClient {
   ) throws -> RepositoryInfo {
     let revision = name.revision ?? "main"
     guard let escaped = revision.addingPercentEncoding(withAllowedCharacters: .unreserved),
-      let url = URL(string: "\(server)/api/models/\(name.repository)/revision/\(escaped)?blobs=true")
+      let url = URL(
+        string: "\(settings.endpoint.absoluteString)/api/models/\(name.repository)/revision/\(escaped)?blobs=true")
     else { throw HubError.invalidName(name: name.description, reason: "it cannot be part of an address") }
     let data = try retrying(name.repository, connectionAttempts: connectionAttempts, report: report) {
       let answer = try open(url)
@@ -48,7 +49,7 @@ extension HubClient {
   /// - Throws: ``HubError/invalidName(name:reason:)``.
   func address(of file: String, _ name: HubName, commit: String) throws -> URL {
     guard let path = file.addingPercentEncoding(withAllowedCharacters: .unreservedAndSlash),
-      let url = URL(string: "\(server)/\(name.repository)/resolve/\(commit)/\(path)")
+      let url = URL(string: "\(settings.endpoint.absoluteString)/\(name.repository)/resolve/\(commit)/\(path)")
     else { throw HubError.invalidName(name: file, reason: "it cannot be part of an address") }
     return url
   }

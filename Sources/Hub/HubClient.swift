@@ -79,8 +79,8 @@ final class HubClient: Sendable {
 
   deinit { session.close() }
 
-  /// The Hub's address for messages.
-  var server: String { settings.endpoint.absoluteString }
+  /// The Hub for messages.
+  var server: String { place(settings.endpoint) }
 
   /// Asks again while that may help.
   ///
@@ -122,14 +122,15 @@ final class HubClient: Sendable {
     for _ in 0...Self.redirectLimit {
       let isHub = isOnHub(url)
       let (exchange, head) = try ask(url, method: method, headers: headers, isHub: isHub)
+      let isRedirect = (300..<400).contains(head.status) && head.status != 304
       if isHub {
-        entityTag = normalized(head["X-Linked-ETag"]) ?? entityTag ?? normalized(head["ETag"])
+        // The plain tag of a redirect is that of its own few words.
+        entityTag = normalized(head["X-Linked-ETag"]) ?? entityTag ?? (isRedirect ? nil : normalized(head["ETag"]))
         linkedSize = head["X-Linked-Size"].flatMap { Int($0) } ?? linkedSize
       }
-      guard (300..<400).contains(head.status), head.status != 304 else {
-        return HubAnswer(
-          exchange: exchange, head: head, url: url, entityTag: entityTag, linkedSize: linkedSize, isFromHub: isHub)
-      }
+      let answer = HubAnswer(
+        exchange: exchange, head: head, url: url, entityTag: entityTag, linkedSize: linkedSize, isFromHub: isHub)
+      guard isRedirect else { return answer }
       exchange.cancel()
       guard let location = head["Location"], let next = URL(string: location, relativeTo: url)?.absoluteURL,
         let scheme = next.scheme?.lowercased(), scheme == "http" || scheme == "https", next.host?.isEmpty == false,
@@ -137,6 +138,8 @@ final class HubClient: Sendable {
       else {
         throw HubError.badAnswer(server: place(url), reason: "it redirects to '\(head["Location"] ?? "nowhere")'")
       }
+      // Other servers may know no HEAD, and the Hub has said all.
+      if method == "HEAD", entityTag != nil, !isOnHub(next) { return answer }
       url = next
     }
     throw HubError.badAnswer(server: place(start), reason: "it redirects in a circle")
@@ -225,6 +228,6 @@ final class HubClient: Sendable {
     guard var tag = tag?[...] else { return nil }
     if tag.hasPrefix("W/") { tag = tag.dropFirst(2) }
     let bare = tag.trimmingCharacters(in: CharacterSet(charactersIn: "\""))
-    return HubName.isPlainName(bare) ? bare : nil
+    return HubName.isPlainName(bare) && bare.utf8.count <= 200 ? bare : nil
   }
 }

@@ -81,7 +81,7 @@ public struct HubName: Sendable, Equatable, CustomStringConvertible {
 
   /// Whether a text can be the name of a blob, a snapshot or a reference in the cache.
   static func isPlainName(_ text: String) -> Bool {
-    !text.isEmpty && text.utf8.count <= 200 && text.utf8.allSatisfy(isPlain) && text.utf8.first != UInt8(ascii: ".")
+    !text.isEmpty && text.utf8.count <= 255 && text.utf8.allSatisfy(isPlain) && text.utf8.first != UInt8(ascii: ".")
   }
 
   private static func isPlain(_ byte: UInt8) -> Bool {

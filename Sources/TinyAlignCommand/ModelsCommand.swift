@@ -13,7 +13,7 @@ struct Models: ParsableCommand {
   @OptionGroup var common: CommonOptions
 
   func run() throws {
-    let models = try [ListedModel.embedded()] + HubCache.entries().map(ListedModel.init(entry:))
+    let models = [ListedModel.embedded] + HubCache.entries().flatMap(ListedModel.models)
     if common.json {
       for model in models { try printJSON(model.json) }
       try printJSON([
@@ -23,12 +23,13 @@ struct Models: ParsableCommand {
       return
     }
     try Output.line(table([ListedModel.heading] + models.map(\.row)))
-    let missing = KnownModel.all.filter { known in !models.contains { $0.name == known.repository } }
     try Output.line("")
-    try Output.line("Model types that can be loaded: \(supportedModelTypes.joined(separator: ", "))")
+    try Output.line("Model types: \(supportedModelTypes.joined(separator: ", ")), and bert as a reward model")
     try Output.line("Formats: \(ListedModel.formats.joined(separator: ", "))")
     try Output.line("Cache: \(HubCache().folder.path)")
-    for known in missing { try Output.line("To get \(known.summary): tinyalign pull \(known.name)") }
+    for known in KnownModel.all where !models.contains(where: { $0.repository == known.repository }) {
+      try Output.line("tinyalign pull \(known.name) gets \(known.summary)")
+    }
   }
 
   /// Columns as wide as their widest cell; numbers to the right.
@@ -37,8 +38,9 @@ struct Models: ParsableCommand {
     return rows.map { row in
       row.indices.map { column in
         let padding = String(repeating: " ", count: widths[column] - row[column].count)
-        return ListedModel.rightAligned.contains(column) ? padding + row[column] : row[column] + padding
-      }.joined(separator: "  ").trimmingSuffix(" ")
+        if ListedModel.rightAligned.contains(column) { return padding + row[column] }
+        return column == row.indices.last ? row[column] : row[column] + padding
+      }.joined(separator: "  ")
     }.joined(separator: "\n")
   }
 }
@@ -48,79 +50,121 @@ private struct ListedModel {
   static let heading = ["MODEL", "REVISION", "FORMAT", "SIZE", "PARAMETERS", "TYPE", "LOADS"]
   static let rightAligned: Set = [3, 4]
   /// The formats of weights that this program reads.
-  static let formats = [HubCache.Format.safetensors, .pytorch, .gguf].map(\.rawValue) + ["llama2.c"]
+  static let formats = ["safetensors", "PyTorch", "GGUF", "llama2.c"]
 
-  var location: String
+  /// `ORGANISATION/NAME`; nil for the model in this program.
+  var repository: String?
+  /// What `--model` calls it.
   var name: String
-  var revisions: [String]
+  var revisions: [String] = []
   var commit: String?
-  var format: HubCache.Format
+  var path: String?
+  var format: String
+  /// The size on disk of all its files, in bytes.
   var bytes: Int
   var parameters: Int?
   var modelType: String?
-  var path: String?
+  /// Why it cannot be loaded, where it cannot.
+  var problem: String?
 
-  static func embedded() throws -> ListedModel {
-    let source = EmbeddedModel.source
-    return ListedModel(
-      location: "embedded", name: EmbeddedModel.name, revisions: [], format: .safetensors,
-      bytes: try source.requiredFile("model.safetensors").count,
-      parameters: try parameterCount(of: source),
-      modelType: try source.decodeJSON(Kind.self, from: "config.json").modelType)
+  /// The model in this program.
+  static var embedded: ListedModel {
+    var model = ListedModel(name: EmbeddedModel.name, format: "safetensors", bytes: 0)
+    model.inspect { EmbeddedModel.source }
+    model.bytes = (try? EmbeddedModel.source.weightFiles().reduce(0) { $0 + $1.count }) ?? 0
+    return model
   }
 
-  init(
-    location: String, name: String, revisions: [String], commit: String? = nil, format: HubCache.Format, bytes: Int,
-    parameters: Int?, modelType: String?, path: String? = nil
-  ) {
-    self.location = location
-    self.name = name
-    self.revisions = revisions
-    self.commit = commit
-    self.format = format
-    self.bytes = bytes
-    self.parameters = parameters
-    self.modelType = modelType
-    self.path = path
+  /// The models of a snapshot: that of the folder, else each file that is one.
+  static func models(of entry: HubCache.Entry) -> [ListedModel] {
+    func model(_ file: HubCache.File?, _ format: String) -> ListedModel {
+      let path = file.map { entry.folder.appending(path: $0.name) } ?? entry.folder
+      return ListedModel(
+        repository: entry.name, name: entry.name + (file.map { ":" + $0.name } ?? ""), revisions: entry.revisions,
+        commit: entry.commit, path: path.path, format: format, bytes: file?.bytes ?? entry.bytes)
+    }
+    if entry.format == .safetensors || entry.format == .pytorch {
+      var folder = model(nil, entry.format.rawValue)
+      folder.inspect { .folder(entry.folder) }
+      return [folder]
+    }
+    let files = entry.files.filter { $0.name.lowercased().hasSuffix(".gguf") || $0.name.hasSuffix(".bin") }
+      .compactMap { file -> ListedModel? in
+        let url = entry.folder.appending(path: file.name)
+        guard let bytes = try? MappedBytes(file: url) else { return nil }
+        var one = model(file, GGUFFile.isPlausible(bytes) ? "GGUF" : "llama2.c")
+        if GGUFFile.isPlausible(bytes) {
+          one.inspect {
+            let gguf = try GGUFFile(bytes, name: url.path)
+            return .converted(
+              ConvertedModel(
+                name: url.path, files: ["config.json": try gguf.huggingFaceConfiguration()],
+                weights: try gguf.huggingFaceWeights(), weightFile: bytes))
+          }
+        } else if Llama2CFile.isPlausible(bytes) {
+          one.inspect {
+            let llama = try Llama2CFile(bytes, name: url.path)
+            return .converted(
+              ConvertedModel(
+                name: url.path, files: ["config.json": llama.huggingFaceConfiguration()],
+                weights: llama.huggingFaceWeights(), weightFile: bytes))
+          }
+        } else {
+          return nil
+        }
+        return one
+      }
+    if !files.isEmpty { return files }
+    var rest = model(nil, "-")
+    rest.problem = "no weights"
+    return [rest]
   }
 
-  /// A model in the cache; what cannot be read of it stays unknown.
-  init(entry: HubCache.Entry) {
-    let source = try? TextModel.source(named: entry.folder.path)
-    self.init(
-      location: "cache", name: entry.name, revisions: entry.revisions, commit: entry.commit, format: entry.format,
-      bytes: entry.bytes, parameters: source.flatMap { try? Self.parameterCount(of: $0) },
-      modelType: (try? source?.decodeJSON(Kind.self, from: "config.json"))?.modelType, path: entry.folder.path)
+  /// Finds type and size in the heads of the files; the weights stay unread.
+  private mutating func inspect(_ open: () throws -> ModelSource) {
+    do {
+      let source = try open()
+      modelType = try source.decodeJSON(Kind.self, from: "config.json").modelType
+      let weights = try source.weights()
+      parameters = weights.tensorNames.reduce(0 as Int?) { sum, tensor in
+        guard let sum, let shape = weights.shape(of: tensor) else { return nil }
+        let count = shape.reduce((1, false)) { product, size in
+          let (value, overflow) = product.0.multipliedReportingOverflow(by: size)
+          return (value, overflow || product.1)
+        }
+        let (total, overflow) = sum.addingReportingOverflow(count.0)
+        return count.1 || overflow ? nil : total
+      }
+      if !supportedModelTypes.contains(modelType ?? ""), modelType != "bert" { problem = "type not supported" }
+    } catch CheckpointError.missingFile(let path, _) {
+      problem = "\(URL(filePath: path).lastPathComponent) is missing"
+    } catch {
+      problem = "\(error)"
+    }
   }
 
-  /// Elements of all tensors.
-  private static func parameterCount(of source: ModelSource) throws -> Int {
-    let weights = try source.weights()
-    return weights.tensorNames.reduce(0) { $0 + (weights.shape(of: $1) ?? []).reduce(1, *) }
-  }
-
-  /// What the program can do with it: "yes", "as reward model", or "no".
-  var loads: String {
+  /// "yes", "as reward model", or "no".
+  private var loads: String {
     // The encoder of sentence embeddings is no language model.
-    if modelType == "bert" { return "as reward model" }
-    return modelType.map(supportedModelTypes.contains) == true ? "yes" : "no"
+    problem == nil ? modelType == "bert" ? "as reward model" : "yes" : "no"
   }
 
   var row: [String] {
     [
-      name, location == "embedded" ? "in this program" : revisions.first ?? String((commit ?? "").prefix(12)),
-      format.rawValue, byteCount(bytes), parameters.map(rounded) ?? "-", modelType ?? "-", loads,
+      name, repository == nil ? "embedded" : revisions.first ?? String((commit ?? "").prefix(12)), format,
+      byteCount(bytes), parameters.map(rounded) ?? "-", modelType ?? "-",
+      problem.map { "\(loads): " + ($0.count > 60 ? $0.prefix(59) + "…" : $0) } ?? loads,
     ]
   }
 
   var json: [JSONValue.Member] {
-    [
-      .init("where", .string(location)), .init("name", .string(name)),
-      .init("revisions", .array(revisions.map { .string($0) })), .init("commit", commit.map { .string($0) } ?? .null),
-      .init("format", format == .unknown ? .null : .string(format.rawValue)), .init("bytes", .integer(bytes)),
-      .init("parameters", parameters.map { .integer($0) } ?? .null),
-      .init("model_type", modelType.map { .string($0) } ?? .null), .init("loads", .string(loads)),
-      .init("path", path.map { .string($0) } ?? .null),
+    func text(_ text: String?) -> JSONValue { text.map { .string($0) } ?? .null }
+    return [
+      .init("where", repository == nil ? "embedded" : "cache"), .init("name", .string(name)),
+      .init("revisions", .array(revisions.map { .string($0) })), .init("commit", text(commit)),
+      .init("path", text(path)), .init("format", format == "-" ? .null : .string(format)),
+      .init("bytes", .integer(bytes)), .init("parameters", parameters.map { .integer($0) } ?? .null),
+      .init("model_type", text(modelType)), .init("loads", .string(loads)), .init("problem", text(problem)),
     ]
   }
 
@@ -131,14 +175,5 @@ private struct ListedModel {
     enum CodingKeys: String, CodingKey {
       case modelType = "model_type"
     }
-  }
-}
-
-extension String {
-  /// The text without the spaces at its end.
-  fileprivate func trimmingSuffix(_ character: Character) -> String {
-    var text = self[...]
-    while text.last == character { text.removeLast() }
-    return String(text)
   }
 }

@@ -14,7 +14,7 @@ struct TinyAlignCommand: ParsableCommand {
     version: programVersion,
     groupedSubcommands: [
       CommandGroup(name: "Training", subcommands: [Align.self, Report.self, Pretrain.self]),
-      CommandGroup(name: "Language Models", subcommands: [Sample.self, Score.self, Tokenize.self]),
+      CommandGroup(name: "Language Models", subcommands: [Sample.self, Score.self, Tokenize.self, Convert.self]),
       CommandGroup(name: "Models", subcommands: [Pull.self, Models.self]),
       CommandGroup(name: "Reward", subcommands: [Embed.self, RewardCommand.self]),
       CommandGroup(name: "Speed", subcommands: [Bench.self]),

@@ -86,3 +86,32 @@ struct AddedTokenMatcher: Sendable {
     offset < bytes.count && UnicodeClasses.shared[decodeScalar(bytes, offset).scalar].contains(.word)
   }
 }
+
+/// The added tokens of a tokenizer: some are looked for in the text as it is, the rest in the normalised text between.
+struct AddedTokenSet: Sendable {
+  let raw: AddedTokenMatcher
+  let normalized: AddedTokenMatcher
+  /// The largest id plus one.
+  let size: Int
+  private let byID: [Int: AddedToken]
+
+  init(_ tokens: [AddedToken], normalize: (UnsafeBufferPointer<UInt8>) -> [UInt8]) {
+    raw = AddedTokenMatcher(tokens.filter { !$0.isNormalized })
+    // Tokens looked for in normalised text are spelled so from here on, and skipped in decoding only if that spelling
+    // is a special token's: so the reference has it.
+    let special = Set(tokens.filter(\.isSpecial).map(\.content))
+    let respelled = tokens.map { token in
+      guard token.isNormalized else { return token }
+      var token = token
+      token.content = token.content.withUnsafeBufferPointer(normalize)
+      token.isSpecial = special.contains(token.content)
+      return token
+    }
+    normalized = AddedTokenMatcher(respelled.filter(\.isNormalized))
+    byID = Dictionary(respelled.map { (Int($0.id), $0) }, uniquingKeysWith: { $1 })
+    size = (tokens.map { Int($0.id) }.max() ?? -1) + 1
+  }
+
+  /// The token of an id, spelled as it is looked for.
+  subscript(id: Int) -> AddedToken? { byID[id] }
+}

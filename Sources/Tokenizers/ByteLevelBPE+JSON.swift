@@ -4,6 +4,7 @@ extension ByteLevelBPE {
   /// A tokenizer.json that Hugging Face's libraries load, with the same ids for every text.
   public func tokenizerJSON() -> Data {
     var writer = TokenizerWriter(model: model, addedTokens: addedTokens, frame: frame)
+    if options.composes { writer.normalizer = "{\"type\": \"NFC\"}" }
     writer.preTokenizer = preTokenizerJSON
     writer.bareProcessor =
       "{\"type\": \"ByteLevel\", \"add_prefix_space\": true, \"trim_offsets\": false, \"use_regex\": true}"
@@ -14,7 +15,7 @@ extension ByteLevelBPE {
 
   /// The merges in order, each "left right".
   package var mergeLines: [String] {
-    model.merges.ordered.map { left, right in
+    model.merges.ordered.map { left, right, _ in
       (model.table.text(of: Int(left)) ?? "") + " " + (model.table.text(of: Int(right)) ?? "")
     }
   }

@@ -2,7 +2,6 @@ extension ByteLevelBPE {
   /// Reads a tokenizer.json whose model is a byte-level BPE.
   init(_ file: TokenizerFile, _ configuration: TokenizerConfiguration) throws {
     let (root, reader) = (file.root, file.model)
-    if root.value("normalizer") != nil { throw root.unsupported("a normalizer before byte-level BPE") }
     if try reader.bool("byte_fallback") == true { throw root.unsupported("model.byte_fallback") }
     try Self.checkDecoder(root)
 
@@ -22,11 +21,23 @@ extension ByteLevelBPE {
     }
   }
 
+  /// Whether the normalizer is NFC; there may be none.
+  private static func composes(_ root: JSONReader) throws -> Bool {
+    guard let normalizer = try root.object("normalizer") else { return false }
+    let isSequence = try normalizer.type() == "Sequence"
+    let parts = isSequence ? try normalizer.objects("normalizers") ?? [] : [normalizer]
+    for part in parts where try part.type() != "NFC" {
+      throw root.unsupported("the normalizer \(jsonQuoted(try part.type())) before byte-level BPE")
+    }
+    return !parts.isEmpty
+  }
+
   private static func options(_ root: JSONReader) throws -> Options {
     guard let reader = try root.object("pre_tokenizer") else {
       throw root.unsupported("BPE without the ByteLevel pre-tokenizer")
     }
     var options = Options()
+    options.composes = try composes(root)
     var parts = [reader]
     if try reader.type() == "Sequence" { parts = try reader.objects("pretokenizers") ?? [] }
     guard let last = parts.popLast(), try last.type() == "ByteLevel" else {

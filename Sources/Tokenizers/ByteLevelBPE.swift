@@ -10,6 +10,8 @@ public struct ByteLevelBPE: Tokenizer {
     var pattern: SplitPattern? = .gpt2
     /// Whether each digit stands alone.
     var isolatesDigits = false
+    /// Whether letters and their accents are composed before all that (Unicode's NFC).
+    var composes = false
   }
 
   let model: BytePairModel
@@ -21,14 +23,12 @@ public struct ByteLevelBPE: Tokenizer {
   /// The id that ends a text, usually `<|endoftext|>`.
   public var endOfTextID: Int? { bounds.end }
   /// The largest id plus one.
-  public var vocabularySize: Int { max(model.table.size, addedSize) }
+  public var vocabularySize: Int { max(model.table.size, added.size) }
 
-  private let matcher: AddedTokenMatcher
+  private let added: AddedTokenSet
   private let bounds: TextBounds
   private let splitter: WordSplitter
   private let workspaces = WorkspaceShelf()
-  private let addedSize: Int
-  private let addedByID: [Int: AddedToken]
   /// The bytes of every id, one after the other, with the end of each.
   private let pieces: [UInt8]
   private let pieceEnds: [Int32]
@@ -42,14 +42,11 @@ public struct ByteLevelBPE: Tokenizer {
     self.frame = frame
     self.bounds = bounds
     splitter = WordSplitter(options.pattern ?? .gpt2)
-    // Tokens looked for in the normalised text come second; here the text is the same.
-    matcher = AddedTokenMatcher(addedTokens)
-    addedByID = Dictionary(addedTokens.map { (Int($0.id), $0) }, uniquingKeysWith: { $1 })
-    addedSize = (addedTokens.map { Int($0.id) }.max() ?? -1) + 1
+    added = AddedTokenSet(addedTokens) { options.composes ? UnicodeComposer.shared.compose($0) : Array($0) }
     var pieces: [UInt8] = []
     var ends: [Int32] = []
-    for id in 0..<max(model.table.size, addedSize) {
-      let spelling = addedByID[id]?.content[...] ?? model.table.bytes(of: id)
+    for id in 0..<max(model.table.size, added.size) {
+      let spelling = added[id]?.content[...] ?? model.table.bytes(of: id)
       ByteAlphabet.decode(spelling, into: &pieces)
       ends.append(Int32(truncatingIfNeeded: pieces.count))
     }
@@ -67,8 +64,14 @@ public struct ByteLevelBPE: Tokenizer {
     var workspace = workspaces.take()
     text.withUTF8 { bytes in
       ids.reserveCapacity(bytes.count / 3 + 8)
-      matcher.split(bytes) { stretch in
-        encode(stretch, into: &ids, with: &workspace)
+      added.raw.split(bytes) { stretch in
+        guard options.composes, let first = UnicodeComposer.shared.firstToCompose(stretch) else {
+          encodeNormalized(stretch, into: &ids, with: &workspace)
+          return
+        }
+        UnicodeComposer.shared.compose(stretch, from: first).withUnsafeBufferPointer {
+          encodeNormalized($0, into: &ids, with: &workspace)
+        }
       } token: { id in
         ids.append(Int(id))
       }
@@ -76,6 +79,16 @@ public struct ByteLevelBPE: Tokenizer {
     workspaces.putBack(workspace)
     if addingSpecialTokens { ids += frame.after }
     return ids
+  }
+
+  private func encodeNormalized(
+    _ text: UnsafeBufferPointer<UInt8>, into ids: inout [Int], with workspace: inout MergeWorkspace
+  ) {
+    added.normalized.split(text) { stretch in
+      encode(stretch, into: &ids, with: &workspace)
+    } token: { id in
+      ids.append(Int(id))
+    }
   }
 
   private func encode(_ text: UnsafeBufferPointer<UInt8>, into ids: inout [Int], with workspace: inout MergeWorkspace) {
@@ -119,13 +132,13 @@ public struct ByteLevelBPE: Tokenizer {
 
   /// The bytes that `id` stands for, `nil` for special tokens and unknown ids.
   public func decodedBytes(of id: Int, isFirst: Bool) -> [UInt8]? {
-    guard id >= 0 && id < pieceEnds.count, addedByID[id]?.isSpecial != true else { return nil }
+    guard id >= 0 && id < pieceEnds.count, added[id]?.isSpecial != true else { return nil }
     return Array(pieces[(id == 0 ? 0 : Int(pieceEnds[id - 1]))..<Int(pieceEnds[id])])
   }
 
   /// The vocabulary's spelling of `id`, "Ġ" standing for a space.
   public func token(for id: Int) -> String? {
-    if let added = addedByID[id] { return String(decoding: added.content, as: UTF8.self) }
+    if let token = added[id] { return String(decoding: token.content, as: UTF8.self) }
     return model.table.text(of: id)
   }
 }

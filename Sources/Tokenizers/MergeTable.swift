@@ -53,10 +53,10 @@ struct MergeTable: Sendable {
     for merge in old where merge.pair != Self.empty { slots[slot(merge.pair)] = merge }
   }
 
-  /// All merges as pairs of ids, first to last.
-  var ordered: [(left: Int32, right: Int32)] {
+  /// All merges as ids, first to last.
+  var ordered: [(left: Int32, right: Int32, id: Int32)] {
     slots.filter { $0.pair != Self.empty }.sorted { $0.rank < $1.rank }.map {
-      (Int32(truncatingIfNeeded: $0.pair >> 32), Int32(truncatingIfNeeded: $0.pair))
+      (Int32(truncatingIfNeeded: $0.pair >> 32), Int32(truncatingIfNeeded: $0.pair), $0.id)
     }
   }
 

@@ -1,10 +1,10 @@
-import Foundation
+package import Foundation
 
 extension SentencePieceBPE {
   /// A tokenizer.json that Hugging Face's libraries load, with the same ids for every text.
   ///
   /// Only what a ``TokenizerVocabulary`` can ask for is written: no Metaspace.
-  func tokenizerJSON() -> Data {
+  package func tokenizerJSON() -> Data {
     var writer = TokenizerWriter(model: model, addedTokens: addedTokens, frame: frame)
     let replace = { (from: String, to: String) in
       "{\"type\": \"Replace\", \"pattern\": {\"String\": \"\(from)\"}, \"content\": \"\(to)\"}"

@@ -31,9 +31,7 @@ public struct SentencePieceBPE: Tokenizer {
   let addedTokens: [AddedToken]
   let frame: SpecialTokenFrame
   private let bounds: TextBounds
-  private let rawMatcher: AddedTokenMatcher
-  private let normalizedMatcher: AddedTokenMatcher
-  private let addedByID: [Int: AddedToken]
+  private let added: AddedTokenSet
   private let workspaces = WorkspaceShelf()
   /// Whether no merge crosses from a word to the "▁" of the next, so that words may merge by themselves.
   private let wordsAreApart: Bool
@@ -43,7 +41,7 @@ public struct SentencePieceBPE: Tokenizer {
   /// The id that ends a text (`</s>`), `nil` where the tokenizer has none.
   public var endOfTextID: Int? { bounds.end }
   /// The largest id plus one.
-  public var vocabularySize: Int { max(model.table.size, (addedTokens.map { Int($0.id) }.max() ?? -1) + 1) }
+  public var vocabularySize: Int { max(model.table.size, added.size) }
 
   init(
     model: BytePairModel, options: Options, decoding: SentencePieceText.Options, addedTokens: [AddedToken],
@@ -55,15 +53,7 @@ public struct SentencePieceBPE: Tokenizer {
     self.addedTokens = addedTokens
     self.frame = frame
     self.bounds = bounds
-    rawMatcher = AddedTokenMatcher(addedTokens.filter { !$0.isNormalized })
-    // Tokens looked for in normalised text are spelled as the normaliser leaves them.
-    normalizedMatcher = AddedTokenMatcher(
-      addedTokens.filter(\.isNormalized).map { token in
-        var token = token
-        token.content = token.content.withUnsafeBufferPointer { Self.normalize($0, options) }
-        return token
-      })
-    addedByID = Dictionary(addedTokens.map { (Int($0.id), $0) }, uniquingKeysWith: { $1 })
+    added = AddedTokenSet(addedTokens) { Self.normalize($0, options) }
     wordsAreApart = !model.ignoresMerges && model.table.id(Self.space) >= 0 && !model.mergesAcrossWords
   }
 
@@ -77,10 +67,10 @@ public struct SentencePieceBPE: Tokenizer {
     var workspace = workspaces.take()
     text.withUTF8 { bytes in
       ids.reserveCapacity(bytes.count / 3 + 8)
-      rawMatcher.split(bytes) { stretch in
+      added.raw.split(bytes) { stretch in
         let isFirst = stretch.baseAddress == bytes.baseAddress
         Self.normalize(stretch, options).withUnsafeBufferPointer { normalized in
-          normalizedMatcher.split(normalized) { part in
+          added.normalized.split(normalized) { part in
             encode(
               part, isFirst: isFirst && part.baseAddress == normalized.baseAddress, into: &ids, with: &workspace)
           } token: { id in
@@ -97,14 +87,22 @@ public struct SentencePieceBPE: Tokenizer {
   }
 
   private static func normalize(_ text: UnsafeBufferPointer<UInt8>, _ options: Options) -> [UInt8] {
-    var output: [UInt8] = []
-    output.reserveCapacity(text.count + text.count / 2 + 8)
-    if options.prefix == .normalizer { output += space }
-    guard options.replacesSpaces else { return output + text }
-    for byte in text {
-      if byte == 0x20 { output += space } else { output.append(byte) }
+    [UInt8](unsafeUninitializedCapacity: space.count * (text.count + 1)) { output, count in
+      func append(_ byte: UInt8) {
+        output.initializeElement(at: count, to: byte)
+        count += 1
+      }
+      if options.prefix == .normalizer { for byte in space { append(byte) } }
+      for byte in text {
+        if byte == 0x20 && options.replacesSpaces {
+          append(0xE2)
+          append(0x96)
+          append(0x81)
+        } else {
+          append(byte)
+        }
+      }
     }
-    return output
   }
 
   private func encode(
@@ -172,13 +170,13 @@ public struct SentencePieceBPE: Tokenizer {
 
   /// The spelling of an id that decoding does not skip.
   func decodedSpelling(of id: Int) -> ArraySlice<UInt8>? {
-    if let added = addedByID[id] { return added.isSpecial ? nil : added.content[...] }
+    if let token = added[id] { return token.isSpecial ? nil : token.content[...] }
     return model.table.contains(id) ? model.table.bytes(of: id) : nil
   }
 
   /// The vocabulary's spelling of `id`, "▁" standing for a space.
   public func token(for id: Int) -> String? {
-    if let added = addedByID[id] { return String(decoding: added.content, as: UTF8.self) }
+    if let token = added[id] { return String(decoding: token.content, as: UTF8.self) }
     return model.table.text(of: id)
   }
 }

@@ -1,5 +1,5 @@
 /// The regular expressions by which byte-level tokenizers cut text into pieces, recognised by their exact spelling.
-enum SplitPattern: Sendable, CaseIterable {
+package enum SplitPattern: Sendable, CaseIterable {
   /// GPT-2's.
   case gpt2
   /// Llama 3's, which is OpenAI's cl100k.

@@ -133,6 +133,11 @@ struct TokenTable: Sendable {
     throw TokenizerError.invalid(file: file, reason: "the token \(jsonQuoted(spelling)) has \(problem)")
   }
 
+  /// Adds a token of a file, or says what is wrong with it.
+  mutating func add(_ bytes: [UInt8], id: Int, file: String) throws {
+    try bytes.withUnsafeBufferPointer { try add($0, id: id, file: file) }
+  }
+
   private mutating func place(_ id: Int, _ hash: UInt64) {
     var slot = Self.slot(hash) & mask
     while slots[slot] != 0 { slot = (slot + 1) & mask }

@@ -23,7 +23,8 @@ extension TokenizerError: CustomStringConvertible, LocalizedError {
     case .invalid(let file, let reason):
       "\(file) is not a usable tokenizer file: \(reason)"
     case .unsupported(let file, let feature):
-      "\(file) needs \(feature), which is not supported; use a byte-level BPE (GPT-2) or WordPiece (BERT) tokenizer"
+      "\(file) needs \(feature), which is not supported; "
+        + "use a tokenizer of GPT-2's, Llama's or Qwen 2's kind, or BERT's WordPiece"
     case .missingFiles:
       "no tokenizer found: there is no tokenizer.json, no vocab.json with merges.txt, and no vocab.txt; add one of them"
     case .invalidTraining(let reason):

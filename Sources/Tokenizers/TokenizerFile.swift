@@ -24,10 +24,16 @@ struct TokenizerFile {
 
   static func vocabulary(_ entries: [JSONMember], _ document: JSONDocument) throws -> TokenTable {
     var table = TokenTable(capacity: entries.count)
+    // The memory for ids without tokens must not grow beyond what the file's size explains.
+    let limit = 16 * entries.count + 4096
     for entry in entries {
       guard case .integer(let id) = entry.value else {
         let name = jsonQuoted(String(decoding: document.content(entry.name).prefix(80), as: UTF8.self))
         throw TokenizerError.invalid(file: document.file, reason: "the id of \(name) must be a whole number")
+      }
+      if id >= limit && id < TokenTable.idLimit {
+        throw TokenizerError.invalid(
+          file: document.file, reason: "it has \(entries.count) tokens and the id \(id); most ids have no token")
       }
       try document.withContent(entry.name) { try table.add($0, id: id, file: document.file) }
     }

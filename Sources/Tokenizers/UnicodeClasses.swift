@@ -109,7 +109,8 @@ struct UnicodeClasses: Sendable {
     }
   }
 
-  private static func mappings(_ table: String) -> [UInt32: [UInt32]] {
+  /// What a table maps each scalar to.
+  static func mappings(_ table: String) -> [UInt32: [UInt32]] {
     var last = 0
     var result: [UInt32: [UInt32]] = [:]
     for word in words(table) {
@@ -117,6 +118,16 @@ struct UnicodeClasses: Sendable {
       result[UInt32(last)] = word.dropFirst().map { UInt32($0) }
     }
     return result
+  }
+
+  /// The runs of a table of classes: first scalar, how many, their class.
+  static func classRuns(_ table: String) -> [(UInt32, UInt32, UInt32)] {
+    var last = 0
+    return words(table).map { word in
+      let start = last + word[0]
+      last = start + word[1]
+      return (UInt32(start), UInt32(word[1]), UInt32(word[2]))
+    }
   }
 
   private static func runs(_ table: String) -> [(UInt32, UInt32)] {

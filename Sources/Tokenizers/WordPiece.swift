@@ -17,16 +17,13 @@ public struct WordPiece: Tokenizer {
   /// The id that ends a text where tokenizer_config.json names one; BERT has none.
   public let endOfTextID: Int?
   /// The largest id plus one.
-  public var vocabularySize: Int { max(table.size, (addedTokens.map { Int($0.id) }.max() ?? -1) + 1) }
+  public var vocabularySize: Int { max(table.size, added.size) }
 
   let table: TokenTable
   let options: Options
   let normalizer: BertNormalizer
-  let addedTokens: [AddedToken]
   let frame: SpecialTokenFrame
-  private let rawMatcher: AddedTokenMatcher
-  private let normalizedMatcher: AddedTokenMatcher
-  private let addedByID: [Int: AddedToken]
+  private let added: AddedTokenSet
   private let continuationHash: UInt64
   private let classes = UnicodeClasses.shared
 
@@ -37,22 +34,9 @@ public struct WordPiece: Tokenizer {
     self.table = table
     self.options = options
     self.normalizer = normalizer
-    self.addedTokens = addedTokens
     self.frame = frame
     self.endOfTextID = endOfTextID
-    rawMatcher = AddedTokenMatcher(addedTokens.filter { !$0.isNormalized })
-    // Tokens looked for in normalised text are spelled so from here on, and skipped in decoding only if that spelling
-    // is a special token's: so the reference has it.
-    let special = Set(addedTokens.filter(\.isSpecial).map(\.content))
-    let respelled = addedTokens.map { token in
-      guard token.isNormalized else { return token }
-      var token = token
-      token.content = token.content.withUnsafeBufferPointer { normalizer.normalize($0) }
-      token.isSpecial = special.contains(token.content)
-      return token
-    }
-    normalizedMatcher = AddedTokenMatcher(respelled.filter(\.isNormalized))
-    addedByID = Dictionary(respelled.map { (Int($0.id), $0) }, uniquingKeysWith: { $1 })
+    added = AddedTokenSet(addedTokens) { normalizer.normalize($0) }
     continuationHash = options.continuation.reduce(TokenTable.emptyHash) { TokenTable.hash($0, $1) }
   }
 
@@ -65,9 +49,9 @@ public struct WordPiece: Tokenizer {
     var ids = addingSpecialTokens ? frame.before : []
     text.withUTF8 { bytes in
       ids.reserveCapacity(bytes.count / 3 + 8)
-      rawMatcher.split(bytes) { stretch in
+      added.raw.split(bytes) { stretch in
         normalizer.normalize(stretch).withUnsafeBufferPointer { normalized in
-          normalizedMatcher.split(normalized) { words in
+          added.normalized.split(normalized) { words in
             encodeWords(words, into: &ids)
           } token: { id in
             ids.append(Int(id))
@@ -137,9 +121,9 @@ public struct WordPiece: Tokenizer {
 
   /// The bytes that `id` adds, a space before a new word among them; `nil` for special tokens and unknown ids.
   public func decodedBytes(of id: Int, isFirst: Bool) -> [UInt8]? {
-    let added = addedByID[id]
-    guard added?.isSpecial != true, added != nil || table.contains(id) else { return nil }
-    var piece = added?.content ?? Array(table.bytes(of: id))
+    let token = added[id]
+    guard token?.isSpecial != true, token != nil || table.contains(id) else { return nil }
+    var piece = token?.content ?? Array(table.bytes(of: id))
     if !isFirst {
       if options.joinsPieces && piece.starts(with: options.decodedContinuation) {
         piece.removeFirst(options.decodedContinuation.count)
@@ -174,7 +158,7 @@ public struct WordPiece: Tokenizer {
 
   /// The vocabulary's spelling of `id`; "##" marks a piece inside a word.
   public func token(for id: Int) -> String? {
-    if let added = addedByID[id] { return String(decoding: added.content, as: UTF8.self) }
+    if let token = added[id] { return String(decoding: token.content, as: UTF8.self) }
     return table.text(of: id)
   }
 }

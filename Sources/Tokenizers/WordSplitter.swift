@@ -9,7 +9,8 @@ package struct WordSplitter {
   /// A splitter by GPT-2's pattern.
   package init() { self.init(.gpt2) }
 
-  init(_ pattern: SplitPattern) {
+  /// A splitter by a pattern.
+  package init(_ pattern: SplitPattern) {
     let classes = UnicodeClasses.shared
     ascii = (0..<128).map { classes[UInt32($0)].intersection(.split) }
     isGPT2 = pattern == .gpt2

@@ -197,6 +197,7 @@ let largeFiles: Set = ["model.safetensors", "pytorch_model.bin"]
       let data = try #require(modelFiles["model.safetensors"])
       #expect(try pull.paths().contains("models--org--model/blobs/\(sha256(data))"))
       #expect(server.hub.requests.contains { $0.method == "HEAD" })
+      #expect(server.cdn.requests.map(\.method) == ["GET"])
     }
   }
 

@@ -119,7 +119,7 @@ import Tokenizers
   }
 
   @Test func `What is not supported is refused by name`() {
-    expectRefusal(bpe(rest: #", "normalizer": {"type": "NFC"}"#), "normalizer")
+    expectRefusal(bpe(rest: #", "normalizer": {"type": "NFKC"}"#), "normalizer")
     expectRefusal(bpe(model: #", "dropout": 0.1"#), "dropout")
     expectRefusal(bpe(model: #", "byte_fallback": true"#), "byte_fallback")
     expectRefusal(bpe(model: #", "end_of_word_suffix": "</w>""#), "end_of_word_suffix")
