@@ -117,8 +117,17 @@ public struct TextModel: Sendable {
     var isFolder: ObjCBool = false
     guard FileManager.default.fileExists(atPath: url.path, isDirectory: &isFolder) else { return nil }
     guard isFolder.boolValue else {
+      if let source = try ModelFormats.source(of: url) { return source }
       // A file that is no model by itself may be the weights of its folder.
-      return try ModelFormats.source(of: url) ?? .folder(url.deletingLastPathComponent())
+      let folder = url.deletingLastPathComponent()
+      guard FileManager.default.fileExists(atPath: folder.appending(path: "config.json").path) else {
+        throw AlignmentError.model(
+          name: url.path,
+          reason:
+            "is a file in no format of whole models; give a GGUF file, a .bin file of llama2.c, or the folder of a model"
+        )
+      }
+      return .folder(folder)
     }
     let folder = URL(filePath: url.path, directoryHint: .isDirectory)
     let hasConfiguration = FileManager.default.fileExists(atPath: folder.appending(path: "config.json").path)

@@ -220,7 +220,6 @@ struct AlignmentRunTests {
         #expect(line.contains(text) && !line.contains("\n"), "\(line)")
       }
       expectError("nowhere") { $0.model = "nowhere" }
-      expectError("is a file") { $0.model = folder.appending(path: "model/config.json").path }
       expectError("nowhere") { $0.reference = "nowhere" }
       expectError("nowhere") { $0.rewardModel = folder.appending(path: "nowhere").path }
       expectError("--steps") { $0.steps = 0 }

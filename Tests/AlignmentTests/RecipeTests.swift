@@ -94,6 +94,7 @@ struct RecipeTests {
       .maxNewTokens: "9", .algorithm: "reinforce", .optimizer: "sgd", .learningRate: "0.25",
       .learningRateSchedule: "cosine", .warmupSteps: "2", .weightDecay: "0.125", .maxGradientNorm: "1.5",
       .lengthNormalizer: "11", .klCoefficient: "0.75", .klDirection: "reverse", .klReduction: "vocabulary-mean",
+      .loraRank: "3", .loraAlpha: "1.5", .loraTargets: "[q_proj, v_proj]", .loraSaving: "adapter",
       .checkpointEvery: "4", .microBatch: "5", .memory: "2.5GB", .seed: "18446744073709551615",
     ]
     var expected = Recipe()
@@ -119,6 +120,10 @@ struct RecipeTests {
     expected.klCoefficient = 0.75
     expected.klDirection = .reverse
     expected.klReduction = .vocabularyMean
+    expected.loraRank = 3
+    expected.loraAlpha = 1.5
+    expected.loraTargets = TextList(["q_proj", "v_proj"])
+    expected.loraSaving = .adapter
     expected.checkpointEvery = 4
     expected.microBatch = 5
     expected.memory = MemorySize("2.5GB")
@@ -135,6 +140,10 @@ struct RecipeTests {
     #expect(try recipe(lines.joined()) == expected)
     // Groups must divide what the default recipe samples.
     lines[keys.firstIndex(of: .samplesPerPrompt) ?? 0] = "samples_per_prompt: 4\n"
+    // These need an adapter.
+    for key in [Recipe.CodingKeys.loraAlpha, .loraTargets, .loraSaving] {
+      if let index = keys.firstIndex(of: key) { lines[index] += "lora_rank: 3\n" }
+    }
     // One at a time: each changes something, and survives JSON.
     for (key, line) in zip(keys, lines) {
       let recipe = try recipe(line)

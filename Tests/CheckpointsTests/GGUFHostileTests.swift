@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct GGUFHostileTests {
+@Suite(.timeLimit(.minutes(10))) struct GGUFHostileTests {
   /// Opens a file and reads all of it in every view; the only error that may come out is ours.
   ///
   /// - Returns: the first error, or nil when the file is sound.

@@ -3,7 +3,7 @@ import Foundation
 import TestSupport
 import Testing
 
-@Suite(.timeLimit(.minutes(2))) struct Llama2CTests {
+@Suite(.timeLimit(.minutes(10))) struct Llama2CTests {
   private static let names = ["llama2c-v0", "llama2c-v0-untied", "llama2c-v1"]
 
   private func bytes(_ name: String) throws -> [UInt8] { Array(try golden("\(name).bin", in: .module)) }

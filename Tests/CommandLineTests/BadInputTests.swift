@@ -102,7 +102,7 @@ private let alignCases = [
   align("--out", "one.txt", status: 1, message: "one.txt"),
   align("--out", ".", status: 1, message: "is not empty"),
   align("--model", "nowhere", status: 1, message: "'nowhere'"),
-  align("--model", "one.txt", status: 1, message: "'one.txt' is a file"),
+  align("--model", "one.txt", status: 1, message: "one.txt' is a file in no format of whole models"),
   align("--reference", "nowhere", status: 1, message: "'nowhere'"),
   align("--reward-model", "nowhere", status: 1, message: "nowhere"),
 ]
