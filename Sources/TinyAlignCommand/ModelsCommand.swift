@@ -126,7 +126,8 @@ private struct ListedModel {
       let source = try open()
       modelType = try source.decodeJSON(Kind.self, from: "config.json").modelType
       let weights = try source.weights()
-      parameters = weights.tensorNames.reduce(0 as Int?) { sum, tensor in
+      // BERT's list of positions is no parameter.
+      parameters = weights.tensorNames.filter { !$0.hasSuffix("position_ids") }.reduce(0 as Int?) { sum, tensor in
         guard let sum, let shape = weights.shape(of: tensor) else { return nil }
         let count = shape.reduce((1, false)) { product, size in
           let (value, overflow) = product.0.multipliedReportingOverflow(by: size)

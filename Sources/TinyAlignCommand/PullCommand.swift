@@ -34,10 +34,15 @@ struct Pull: ParsableCommand {
   var from = ModelPull.Source.automatic
   @OptionGroup var common: CommonOptions
 
+  func validate() throws {
+    guard file == nil || !name.contains(":") else {
+      throw ValidationError("give the file after the name or by --file, not both")
+    }
+  }
+
   func run() throws {
     let signal = InterruptSignal()
     let named = try HubName(name)
-    guard file == nil || !name.contains(":") else { throw ValidationError("give the file after the name or by --file") }
     let wanted = try HubName(repository: named.repository, revision: named.revision, file: file ?? named.file)
     let progress = PullProgress(isJSON: common.json)
     do {

@@ -183,9 +183,12 @@ struct SeveralPromptsTests {
   }
 
   @Test func `groups share the stories out`() throws {
-    func groupSize(_ samples: Int, prompts: Int, _ size: Int? = nil) throws -> Int {
+    func groupSize(
+      _ samples: Int, prompts: Int, _ size: Int? = nil, algorithm: Algorithm = .rloo
+    ) throws -> Int {
       try trainer(
         recipe {
+          $0.algorithm = algorithm
           $0.promptTexts = TextList([String](repeating: "ab", count: prompts))
           $0.samples = samples
           $0.samplesPerPrompt = size
@@ -199,6 +202,10 @@ struct SeveralPromptsTests {
     #expect(try groupSize(128, prompts: 1_000) == 8)
     #expect(try groupSize(30, prompts: 4) == 6)
     #expect(try groupSize(30, prompts: 4, 15) == 15)
+    // Without a baseline a group can be a single story.
+    #expect(try groupSize(31, prompts: 4, algorithm: .reinforce) == 1)
+    #expect(try groupSize(30, prompts: 30, algorithm: .reinforce) == 1)
+    #expect(try groupSize(1, prompts: 4, algorithm: .reinforce) == 1)
     let error = #expect(throws: AlignmentError.self) { try groupSize(31, prompts: 4) }
     #expect(error?.description.contains("--samples-per-prompt") == true)
     let indivisible = #expect(throws: AlignmentError.self) { try groupSize(30, prompts: 4, 7) }

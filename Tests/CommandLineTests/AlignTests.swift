@@ -214,5 +214,32 @@ extension CommandTests {
         #expect(try names(in: folder.appending(path: "run/checkpoints")) == ["step-000002"])
       }
     }
+
+    @Test func `each prompt's stories are a group of their own`() throws {
+      try withTemporaryFolder { folder in
+        try "prompt\nThe cat\nA dog\nOnce upon a time\nThe sun\n".write(
+          to: folder.appending(path: "p.csv"), atomically: true, encoding: .utf8)
+        _ = try align(in: folder, "--prompts", "p.csv", "--samples-per-prompt", "4", "--steps", "4")
+        let samples = try samples(folder.appending(path: "run"))
+        #expect(samples.count == 32)
+        for group in stride(from: 0, to: 32, by: 4) {
+          let own = Array(samples[group..<group + 4])
+          #expect(Set(own.map(\.prompt)).count == 1)
+          let sum = own.reduce(0) { $0 + $1.reward }
+          for sample in own { #expect(abs(sample.advantage - (sample.reward - (sum - sample.reward) / 3)) < 1e-5) }
+        }
+        // Two prompts a step: each prompt once in two steps.
+        for steps in [1...2, 3...4] {
+          let prompts = Set(samples.filter { steps.contains($0.step) }.map(\.prompt))
+          #expect(prompts == ["The cat", "A dog", "Once upon a time", "The sun"])
+        }
+        // Without a size, a group is what makes each step take all prompts; the flag takes the recipe's place.
+        try "prompts: p.csv\nsamples: 4\n".write(
+          to: folder.appending(path: "mine.yaml"), atomically: true, encoding: .utf8)
+        _ = try align("two", in: folder, "--recipe", "mine.yaml", "--prompt", "The cat", "--prompt", "A dog")
+        let two = try self.samples(folder.appending(path: "two")).filter { $0.step == 1 }
+        #expect(Set(two.prefix(4).map(\.prompt)).count == 1 && Set(two.map(\.prompt)) == ["The cat", "A dog"])
+      }
+    }
   }
 }

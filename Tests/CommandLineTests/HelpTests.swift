@@ -10,12 +10,17 @@ extension CommandTests {
         [
           "--recipe", "--model", "--toward", "--prompt", "--steps", "--samples", "--max-new-tokens", "--learning-rate",
           "--optimizer", "--algorithm", "--kl-coefficient", "--kl-direction", "--kl-reduction", "--length-normalizer",
-          "--reference", "--checkpoint-every", "--micro-batch", "--seed", "--out", "--json",
+          "--reference", "--checkpoint-every", "--micro-batch", "--seed", "--out", "--json", "--prompts",
+          "--prompt-column",
+          "--system", "--samples-per-prompt",
         ]
       ),
       (
         "sample",
-        ["--model", "--prompt", "-n", "--max-new-tokens", "--temperature", "--top-k", "--top-p", "--seed", "--json"]
+        [
+          "--model", "--prompt", "--prompts", "--prompt-column", "--system", "-n", "--max-new-tokens", "--temperature",
+          "--top-k", "--top-p", "--seed", "--json",
+        ]
       ),
       ("score", ["--model", "--file", "--bos", "--json"]),
       ("tokenize", ["--model", "--file", "--decode", "--json"]),

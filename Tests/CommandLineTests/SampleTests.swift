@@ -77,5 +77,29 @@ extension CommandTests {
         #expect(output(of: two) == told.map { $0.prompt + $0.text + "\n" }.joined(separator: "\n———\n\n"))
       }
     }
+
+    @Test func `several prompts have as many stories each, from flags and from files`() throws {
+      try withTemporaryFolder { folder in
+        let flags = ["-n", "2", "--max-new-tokens", "8", "--prompt", "The cat", "--prompt", "A dog"]
+        let result = try CommandRunner(product: "tinyalign").run(["sample", "--json"] + flags, in: folder)
+        let told = try jsonLines(StoryLine.self, keys: StoryLine.keys, of: output(of: result))
+        #expect(told.map(\.prompt) == ["The cat", "The cat", "A dog", "A dog"])
+        // The first prompt's stories are those that it has alone.
+        let alone = try stories("-n", "2", "--max-new-tokens", "8", "--prompt", "The cat", in: folder)
+        #expect(told.prefix(2).map(\.tokenIDs) == alone.map(\.tokenIDs))
+        for (name, text) in [
+          ("p.txt", "The cat\nA dog\n"), ("p.csv", "id,prompt\n1,The cat\n2,A dog\n"),
+          ("p.jsonl", "{\"prompt\": \"The cat\"}\n{\"prompt\": \"A dog\"}\n"),
+          ("p.json", "[\"The cat\", \"A dog\"]"),
+        ] {
+          try text.write(to: folder.appending(path: name), atomically: true, encoding: .utf8)
+          let read = try stories("-n", "2", "--max-new-tokens", "8", "--prompts", name, in: folder)
+          #expect(read == told, "\(name)")
+        }
+        let text = try tinyalign("sample", "--prompts", "p.txt", "--max-new-tokens", "8", in: folder)
+        let parts = output(of: text).components(separatedBy: "\n———\n\n")
+        #expect(parts.count == 2 && parts[0].hasPrefix("The cat") && parts[1].hasPrefix("A dog"))
+      }
+    }
   }
 }

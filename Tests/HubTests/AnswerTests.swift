@@ -185,7 +185,7 @@ import Testing
       }
       #expect(reason.contains("\(url) is out of reach"))
       let error = #expect(throws: HubError.self) { try pull("org/other", from: url) }
-      #expect(error?.description.contains("cannot reach \(url)") == true)
+      #expect(error?.description.contains("cannot reach \(url): no connection;") == true)
     }
   }
 

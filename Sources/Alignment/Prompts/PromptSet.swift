@@ -91,7 +91,7 @@ extension TextModel {
 
   /// The ids of a conversation that the template has written; it writes the beginning-of-text token itself where there is one.
   private func encode(rendered text: String, newTokens: Int) throws -> [Int] {
-    let ids = tokenizer.encode(text)
+    let ids = tokenizer.encode(text, addingSpecialTokens: false)
     guard !ids.isEmpty else { throw AlignmentError.text(reason: "the chat template of '\(name)' makes it empty") }
     guard ids.count + newTokens <= model.contextLength else {
       throw AlignmentError.model(

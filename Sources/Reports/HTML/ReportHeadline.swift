@@ -37,23 +37,30 @@ struct ReportHeadline {
     let seconds = data.metrics.map(\.seconds).reduce(0, +)
     let steps = Numbers.counted(data.metrics.count, "step", "steps")
     let measure = data.target.map { ", the similarity to “\(escaped($0))”," } ?? ""
-    let prompts = data.prompts
-    let prompt =
-      switch prompts.count {
-      case 0: ""
-      case 1: " continuing “\(escaped(prompts[0].trimmingCharacters(in: .whitespacesAndNewlines)))”"
-      default: " continuing \(Numbers.grouped(prompts.count)) prompts"
-      }
     let change =
       data.metrics.count == 1
       ? "was <b>\(Numbers.fixed(first.rewardMean, 3))</b>"
       : "went from <b>\(Numbers.fixed(first.rewardMean, 3))</b> to <b>\(Numbers.fixed(last.rewardMean, 3))</b>"
     return """
       <p class="lead">In \(steps) the model <b>\(escaped(data.manifest.model.name))</b> told \
-      \(Numbers.counted(stories, "story", "stories"))\(prompt), and learned from what each of them earned. Their mean \
+      \(Numbers.counted(stories, "story", "stories"))\(beginnings), and learned from what each of them earned. Their mean \
       reward\(measure) \(change), while the model moved <b>\(Numbers.significant(last.klForward, 2))</b> nats per token \
       away from its reference. It took \(Numbers.duration(seconds)).</p>
       """
+  }
+
+  /// What the stories continue. Only some steps' stories are read, so the recipe knows better how many prompts there are.
+  private var beginnings: String {
+    if let file = data.setting("prompts")?.stringValue { return " continuing the prompts of \(escaped(file))" }
+    if case .array(let texts)? = data.setting("prompt"), texts.count > 1 {
+      return " continuing \(Numbers.grouped(texts.count)) prompts"
+    }
+    let prompts = data.prompts
+    return switch prompts.count {
+    case 0: ""
+    case 1: " continuing “\(escaped(prompts[0].trimmingCharacters(in: .whitespacesAndNewlines)))”"
+    default: " continuing \(Numbers.grouped(prompts.count)) prompts"
+    }
   }
 
   private var tiles: String {
