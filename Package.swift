@@ -63,8 +63,8 @@ let package = Package(
     module(
       "TinyAlign",
       [
-        "Alignment", "Rewards", "Transformers", "PolicyGradients", "Tokenizers", "ChatTemplates", "Checkpoints", "Kernels",
-        "Hub", "Runs", "Reports",
+        "Alignment", "Rewards", "Transformers", "PolicyGradients", "Tokenizers", "ChatTemplates", "Checkpoints",
+        "Kernels", "Hub", "Runs", "Reports",
       ]),
     .executableTarget(
       name: "TinyAlignCommand",
