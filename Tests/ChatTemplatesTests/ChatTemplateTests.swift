@@ -64,7 +64,7 @@ struct ChatTemplateTests {
 
   @Test func `conversations are written as Jinja writes them`() throws {
     let templates = try templates()
-    #expect(templates.count == 10 && templates.allSatisfy { $0.cases.count == 24 })
+    #expect(templates.count == 6 && templates.allSatisfy { $0.cases.count == 24 })
     for template in templates { try check(template) }
   }
 
@@ -228,7 +228,7 @@ struct ChatTemplateTests {
   @Test func `a large conversation is written`() throws {
     let content = String(repeating: "猫 and dog, ", count: 20_000)
     let messages = (0..<200).map { ChatMessage(role: $0.isMultiple(of: 2) ? "user" : "assistant", content: content) }
-    for template in try templates().prefix(9) {
+    for template in try templates() where template.name != "features" {
       let text = try ChatTemplate(source: template.template)
         .render(messages: messages, addGenerationPrompt: true, bosToken: "<s>", eosToken: "</s>")
       #expect(text.utf8.count > 200 * (content.utf8.count - 1))

@@ -32,7 +32,7 @@ import Testing
     for line in [
       "\"hidden_size\": 16", "\"intermediate_size\": 12", "\"num_hidden_layers\": 2", "\"num_attention_heads\": 4",
       "\"num_key_value_heads\": 2", "\"vocab_size\": 12", "\"max_position_embeddings\": 8", "\"head_dim\": 4",
-      "\"rms_norm_eps\": 1e-05", "\"rope_theta\": 10000.0", "\"bos_token_id\": 1", "\"eos_token_id\": 2",
+      "\"rms_norm_eps\": 1e-05", "\"rope_theta\": 10000.0", "\"bos_token_id\": 1", "\"eos_token_id\": 1",
       "\"tie_word_embeddings\": \(tied)", "\"model_type\": \"llama\"", "\"hidden_act\": \"silu\"",
     ] {
       #expect(text.contains(line), "\(line)")

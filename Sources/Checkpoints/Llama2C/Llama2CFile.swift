@@ -30,14 +30,14 @@ public struct Llama2CFile: Sendable {
 
   /// The `config.json` of this model as transformers would have it.
   ///
-  /// What the format leaves to the program is llama2.c's: an epsilon of 1e-5, a rotary base of 10,000, and tokens 1
-  /// and 2 to begin and end with.
+  /// What the format leaves to the program is llama2.c's: an epsilon of 1e-5, a rotary base of 10,000, and token 1 both
+  /// to begin with and to end with, since its stories were trained on one after the other, each behind that token.
   public func huggingFaceConfiguration() -> Data {
     LlamaValues(
       vocabularySize: header.vocabularySize, hiddenSize: header.hiddenSize,
       intermediateSize: header.intermediateSize, layers: header.layers, heads: header.heads,
       keyValueHeads: header.keyValueHeads, headDimension: header.headDimension, positions: header.positions,
-      normEpsilon: 1e-5, tiesEmbeddings: header.sharesClassifier, beginning: 1, end: 2
+      normEpsilon: 1e-5, tiesEmbeddings: header.sharesClassifier, beginning: 1, end: 1
     ).json
   }
 
