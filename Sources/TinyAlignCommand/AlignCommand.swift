@@ -24,7 +24,8 @@ struct Align: ParsableCommand {
   var recipe = "default"
   @Option(
     help: .init(
-      "Model to start from: a Hugging Face folder, or tinystories, the one in this program.", valueName: "model"))
+      "Model to start from: a folder or file, a name of the Hub that was pulled, or tinystories, the one in this program.",
+      valueName: "model"))
   var model: String?
   @Option(
     help: .init(

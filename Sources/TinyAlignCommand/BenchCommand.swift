@@ -13,12 +13,12 @@ struct Bench: ParsableCommand {
       measures the machine: matrix products at the model's shapes, and reading from memory. The floor is the time of the \
       step if all its arithmetic ran as fast as those products.
 
-      tinystories-33m has random weights: its stories share nothing after the first token, which is the most work a step can be.
+      The shapes have random weights: their stories share nothing after the first token, which is the most work a step can be.
       """)
 
   @Option(
     help: .init(
-      "A shape with random weights (tinystories-33m), a Hugging Face folder, or tinystories, the model in this program.",
+      "A shape with random weights (tinystories-33m, smollm2-135m), or a model as other commands take it.",
       valueName: "model"))
   var model = "tinystories-33m"
   @Option(help: .init("Stories of a step.", valueName: "n"))

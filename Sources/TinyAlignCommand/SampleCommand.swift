@@ -10,7 +10,8 @@ struct Sample: ParsableCommand {
   static let configuration = CommandConfiguration(
     commandName: "sample", abstract: "Let a model tell stories.")
 
-  @Option(help: .init("Model: a Hugging Face folder, or tinystories.", valueName: "model"))
+  @Option(
+    help: .init("Model: a folder or file, a name of the Hub that was pulled, or tinystories.", valueName: "model"))
   var model = EmbeddedModel.name
   @OptionGroup var prompts: PromptOptions
   @Option(

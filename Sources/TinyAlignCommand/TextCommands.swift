@@ -11,7 +11,8 @@ struct Score: ParsableCommand {
     commandName: "score",
     abstract: "Log-probabilities of texts under a model, and their bits per byte.")
 
-  @Option(help: .init("Model: a Hugging Face folder, or tinystories.", valueName: "model"))
+  @Option(
+    help: .init("Model: a folder or file, a name of the Hub that was pulled, or tinystories.", valueName: "model"))
   var model = EmbeddedModel.name
   @Flag(
     help:
