@@ -88,7 +88,8 @@ public struct TextModel: Sendable {
   ///
   /// - Throws: an error that names the model.
   public static func tokenizer(of name: String) throws -> any Tokenizer {
-    let source = try source(named: name)
+    var source = try source(named: name)
+    if try AdapterCheckpoint.isAdapter(source) { source = try Self.source(named: AdapterCheckpoint.baseModel(source)) }
     return try naming(name) { try loadTokenizer { try source.file($0)?.data } }
   }
 
@@ -121,6 +122,8 @@ public struct TextModel: Sendable {
       // A file that is no model by itself may be the weights of its folder.
       let folder = url.deletingLastPathComponent()
       guard FileManager.default.fileExists(atPath: folder.appending(path: "config.json").path) else {
+        // Says what is wrong with a damaged file of llama2.c.
+        if url.pathExtension == "bin" { _ = try Llama2CFile(MappedBytes(file: url), name: url.path) }
         throw AlignmentError.model(
           name: url.path,
           reason:
