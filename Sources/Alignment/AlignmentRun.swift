@@ -49,7 +49,7 @@ public final class AlignmentRun {
     trainer = try PolicyTrainer(
       recipe: recipe, model: model,
       // Where an adapter is trained the model itself stays as it is, and both share it.
-      reference: reference?.model ?? (model.model.adapter == nil ? original.model.copy() : original.model),
+      reference: reference?.model ?? (model.model.adapter == nil ? model.model.copy() : model.model.withoutAdapter()),
       reward: reward)
     var resolved = recipe
     if trainer.prompts.count > 1 { resolved.samplesPerPrompt = trainer.groupSize }

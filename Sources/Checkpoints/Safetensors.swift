@@ -23,14 +23,6 @@ public struct Safetensors: Sendable {
     metadata = header.metadata
   }
 
-  /// Opens `model.safetensors` of a model; ``ModelSource/weights()`` knows other forms too.
-  ///
-  /// - Throws: ``CheckpointError`` when it is missing, unreadable or breaks the format.
-  public init(_ source: ModelSource) throws {
-    let file = "model.safetensors"
-    try self.init(try source.requiredFile(file), name: source.path(of: file))
-  }
-
   /// The tensor called `name`, or nil when there is none.
   public subscript(name: String) -> TensorEntry? {
     index[name].map { entries[$0] }

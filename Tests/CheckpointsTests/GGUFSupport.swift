@@ -94,3 +94,21 @@ func expectConfiguration(_ data: Data, golden name: String, besides ours: Set<St
     #expect(value as? NSObject == wanted as? NSObject, "\(key): \(value) and \(wanted)")
   }
 }
+
+/// Writes all tensors of `source` as a GGUF file.
+func writeGGUF(
+  from source: any TensorSource, configuration: Data, vocabulary: GGUFVocabulary,
+  matrices: GGUFMatrixType = .float16, name: String? = nil, to url: URL
+) throws {
+  var memory: [UnsafeMutableBufferPointer<Float>] = []
+  defer { for values in memory { values.deallocate() } }
+  let tensors = try source.tensorNames.map { tensor in
+    let shape = source.shape(of: tensor) ?? []
+    let values = UnsafeMutableBufferPointer<Float>.allocate(capacity: shape.reduce(1, *))
+    memory.append(values)
+    try source.copyFloats(of: tensor, into: values)
+    return TensorToWrite(name: tensor, shape: shape, values: UnsafeBufferPointer(values))
+  }
+  try writeGGUF(
+    tensors, configuration: configuration, vocabulary: vocabulary, matrices: matrices, name: name, to: url)
+}

@@ -213,6 +213,7 @@ private struct Renamed: TensorSource {
   }
 
   func copyFloats(of tensor: String, into destination: UnsafeMutableBufferPointer<Float>) throws {
+    if extra.contains(tensor) { return destination.update(repeating: 1) }
     guard let original = originals[tensor] else { throw CheckpointError.missingTensor(name: tensor, file: name) }
     try base.copyFloats(of: original, into: destination)
     if let first, base.shape(of: original)?.count == 2 { destination[0] = first }

@@ -35,7 +35,7 @@ func withChangedBERT(
     for (key, value) in keys { changed[key] = value is NSNull ? nil : value }
     try JSONSerialization.data(withJSONObject: changed).write(to: folder.appending(path: "config.json"))
 
-    let file = try Safetensors(BERTGolden.source)
+    let file = try Safetensors(BERTGolden.source.requiredFile("model.safetensors"), name: "model.safetensors")
     var memory: [UnsafeMutableBufferPointer<Float>] = []
     defer { for buffer in memory { buffer.deallocate() } }
     func values(_ count: Int) -> UnsafeMutableBufferPointer<Float> {

@@ -19,7 +19,7 @@ import Transformers
     _ architecture: Architecture, _ change: (inout [Tensor]) throws -> Void, _ body: (URL) throws -> Void
   ) throws {
     let source = architecture.source("tied")
-    let file = try Safetensors(source)
+    let file = try source.weights()
     var tensors = try file.tensorNames.map { name in
       let shape = try #require(file.shape(of: name))
       let values = FloatBuffer(count: shape.reduce(1, *))

@@ -73,28 +73,6 @@ public func writeGGUF(
   }
 }
 
-/// The same for tensors that are read one after the other, of which one at a time is in memory.
-///
-/// - Throws: as above, and what `source` throws.
-public func writeGGUF(
-  from source: any TensorSource, configuration: Data, vocabulary: GGUFVocabulary,
-  matrices: GGUFMatrixType = .float16, name: String? = nil, to url: URL
-) throws {
-  var shapes: [String: [Int]] = [:]
-  for tensor in source.tensorNames { shapes[tensor] = source.shape(of: tensor) }
-  let plan = try GGUFPlan(
-    shapes: shapes, configuration: configuration, vocabulary: vocabulary, matrices: matrices, name: name)
-  try write(plan, to: url) { tensor, body in
-    guard let count = elementCount(shapes[tensor] ?? []) else {
-      throw CheckpointError.missingTensor(name: tensor, file: source.name)
-    }
-    let values = UnsafeMutableBufferPointer<Float>.allocate(capacity: count)
-    defer { values.deallocate() }
-    try source.copyFloats(of: tensor, into: values)
-    try body(UnsafeBufferPointer(values))
-  }
-}
-
 private let alignment = 32
 /// Elements that are converted at a time.
 private let elementsPerBlock = 1 << 18
