@@ -1,3 +1,4 @@
+import Dispatch
 import Foundation
 import Synchronization
 
@@ -59,6 +60,8 @@ final class LoopbackServer: Sendable {
   let port: Int
   private let listener: Int32
   private let log = Mutex<[HTTPRequest]>([])
+  private let isStopped = Mutex(false)
+  private let end = DispatchSemaphore(value: 0)
   private let answer: @Sendable (HTTPRequest) -> HTTPResponse
 
   /// Starts to serve at a free port.
@@ -72,9 +75,7 @@ final class LoopbackServer: Sendable {
       let listener = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
     #endif
     self.listener = listener
-    var address = sockaddr_in()
-    address.sin_family = sa_family_t(AF_INET)
-    address.sin_addr.s_addr = inet_addr("127.0.0.1")
+    var address = Self.address(port: 0)
     var length = socklen_t(MemoryLayout<sockaddr_in>.size)
     let isOpen = withUnsafeMutablePointer(to: &address) { pointer in
       pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
@@ -92,17 +93,52 @@ final class LoopbackServer: Sendable {
   /// The requests so far, in the order of their coming.
   var requests: [HTTPRequest] { log.withLock { $0 } }
 
-  /// Takes no more connections.
+  /// Takes no more connections; the port is free afterwards.
+  ///
+  /// Only the thread that accepts closes the listener: its number soon belongs to another file or socket.
   func stop() {
-    shutdown(listener, Int32(SHUT_RDWR))
-    close(listener)
+    let wasStopped = isStopped.withLock { isStopped in
+      defer { isStopped = true }
+      return isStopped
+    }
+    guard !wasStopped else { return }
+    #if canImport(Darwin)
+      // There, shutting a listener down does not wake who accepts.
+      let caller = socket(AF_INET, SOCK_STREAM, 0)
+      var address = Self.address(port: UInt16(port))
+      withUnsafePointer(to: &address) { pointer in
+        pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+          _ = connect(caller, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
+        }
+      }
+      close(caller)
+    #else
+      shutdown(listener, Int32(SHUT_RDWR))
+    #endif
+    end.wait()
+  }
+
+  private static func address(port: UInt16) -> sockaddr_in {
+    var address = sockaddr_in()
+    address.sin_family = sa_family_t(AF_INET)
+    address.sin_port = port.bigEndian
+    address.sin_addr.s_addr = inet_addr("127.0.0.1")
+    return address
   }
 
   private func acceptAll() {
+    defer {
+      close(listener)
+      end.signal()
+    }
     while true {
       let connection = accept(listener, nil, nil)
       if connection < 0 {
         if errno == EINTR || errno == ECONNABORTED { continue }
+        return
+      }
+      if isStopped.withLock({ $0 }) {
+        close(connection)
         return
       }
       Thread { [self] in
