@@ -26,6 +26,7 @@ func tests(_ module: String, _ dependencies: [Target.Dependency] = [], goldens: 
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
+let flyingFox = Target.Dependency.product(name: "FlyingFox", package: "FlyingFox")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 let package = Package(
@@ -39,6 +40,7 @@ let package = Package(
     .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
     .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
     .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    .package(url: "https://github.com/swhitty/FlyingFox", from: "0.27.1"),
   ],
   targets: [
     .target(name: "CMatrixProducts"),
@@ -59,17 +61,19 @@ let package = Package(
         "Rewards", "Transformers", "PolicyGradients", "Tokenizers", "ChatTemplates", "Checkpoints", "Kernels", "Hub",
         "Runs", "EmbeddedAssets", crypto, yams,
       ]),
-    module("Reports", ["Runs"]),
+    module("Reports", ["Runs", "EmbeddedAssets", crypto]),
+    module("LivePage", ["Reports", "Runs", flyingFox]),
     module(
       "TinyAlign",
       [
         "Alignment", "Rewards", "Transformers", "PolicyGradients", "Tokenizers", "ChatTemplates", "Checkpoints",
-        "Kernels", "Hub", "Runs", "Reports",
+        "Kernels", "Hub", "Runs", "Reports", "LivePage",
       ]),
     .executableTarget(
       name: "TinyAlignCommand",
       dependencies: [
-        "Alignment", "Reports", "Rewards", "Transformers", "PolicyGradients", "Tokenizers", "Checkpoints", "Kernels",
+        "Alignment", "LivePage", "Reports", "Rewards", "Transformers", "PolicyGradients", "Tokenizers", "Checkpoints",
+        "Kernels",
         "Hub", "Runs", argumentParser,
       ],
       swiftSettings: strict),
@@ -89,6 +93,7 @@ let package = Package(
       "Alignment",
       ["ChatTemplates", "Checkpoints", "Kernels", "PolicyGradients", "Rewards", "Runs", "Tokenizers", "Transformers"]),
     tests("Reports", ["Runs"], goldens: true),
+    tests("LivePage", ["Reports", "Runs"]),
     // It depends on the command so that the program under test is always built first.
     .testTarget(
       name: "CommandLineTests", dependencies: ["TestSupport", "TinyAlignCommand"], swiftSettings: strict),

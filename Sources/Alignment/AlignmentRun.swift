@@ -19,9 +19,9 @@ public final class AlignmentRun {
     case interrupted(afterStep: Int)
   }
 
-  /// Stories told before and after, and how long they are: enough to see whether the language is intact.
-  private static let storyPairCount = 8
-  private static let storyPairTokens = 40
+  /// Stories that are followed from step to step, and how long they are: enough to see whether the language is intact.
+  private static let followedStoryCount = 8
+  private static let followedStoryTokens = 40
 
   /// The settings.
   public let recipe: Recipe
@@ -78,17 +78,18 @@ public final class AlignmentRun {
     willStart()
     var completed = 0
     do {
-      let before = tellStories()
+      try follow(0, writer)
       while completed < recipe.steps, !shouldStop() {
         let metrics = try step(completed + 1, writer)
         completed += 1
         if let every = recipe.checkpointEvery, completed % every == 0, completed < recipe.steps {
           try saveCheckpoint(completed, writer)
         }
+        if Self.isFollowed(completed) { try follow(completed, writer) }
         report(metrics)
       }
       if completed > 0 { try saveCheckpoint(completed, writer) }
-      try writeStoryPairs(before: before, writer)
+      if !Self.isFollowed(completed) { try follow(completed, writer) }
     } catch {
       // A step that failed changed nothing: the state before it is worth keeping, if the disk still takes it.
       // Where writing about a step failed, the model is a step ahead of what the folder tells.
@@ -132,32 +133,24 @@ public final class AlignmentRun {
     return metrics
   }
 
-  /// The prompts of the stories told before and after: the first ones, and as many stories for each as make up the number.
-  private var pairPrompts: (prompts: [ModelPrompt], count: Int) {
-    let prompts = Array(trainer.prompts.prefix(Self.storyPairCount))
-    return (prompts, Self.storyPairCount / prompts.count)
-  }
+  /// Whether stories are told and trees drawn after a step: 0, 1, 2, 4, 8 and so on, since most changes early. The last
+  /// step is followed, too.
+  private static func isFollowed(_ step: Int) -> Bool { step & (step - 1) == 0 }
 
-  /// Stories of the model as it is now; the beginnings and the random numbers are always the same.
-  private func tellStories() -> [String] {
-    let (prompts, count) = pairPrompts
+  /// Tells the followed stories with the model as it is after `step` updates, and keeps them.
+  private func follow(_ step: Int, _ writer: RunWriter) throws {
+    let prompts = Array(trainer.prompts.prefix(Self.followedStoryCount))
+    let count = Self.followedStoryCount / prompts.count
     let room = model.model.contextLength - prompts.reduce(0) { max($0, $1.ids.count) }
-    let settings = Storyteller.Settings(maxNewTokens: min(room, Self.storyPairTokens), seed: recipe.seed)
-    return Storyteller(model).tell(prompts: prompts, count: count, settings: settings)
-      .enumerated().map { model.text(of: $1.tokens, after: prompts[$0 / count]) }
-  }
-
-  private func writeStoryPairs(before: [String], _ writer: RunWriter) throws {
-    let after = tellStories()
-    let (prompts, count) = pairPrompts
-    let storyPrompts = prompts.flatMap { repeatElement($0, count: count) }
-    let texts = zip(storyPrompts + storyPrompts, before + after).map { $0.lead + $1 }
-    let rewards = try reward.rewards(for: texts)
-    try writer.write(
-      storyPairs: before.indices.map { index in
-        StoryPair(
-          index: index, prompt: storyPrompts[index].text, before: before[index], after: after[index],
-          rewardBefore: rewards[index], rewardAfter: rewards[before.count + index])
+    let settings = Storyteller.Settings(maxNewTokens: min(room, Self.followedStoryTokens), seed: recipe.seed)
+    let stories = Storyteller(model).tell(prompts: prompts, count: count, settings: settings)
+    let texts = stories.enumerated().map { model.text(of: $1.tokens, after: prompts[$0 / count]) }
+    let rewards = try reward.rewards(for: texts.enumerated().map { prompts[$0 / count].lead + $1 })
+    try writer.append(
+      followedStories: stories.indices.map { index in
+        FollowedStory(
+          step: step, index: index, prompt: prompts[index / count].text, text: texts[index], reward: rewards[index],
+          finishReason: stories[index].isFinished ? .stop : .length, tokens: [])
       })
   }
 }

@@ -23,6 +23,34 @@ static const unsigned char tinystories_weights[] = {
 #embed "tinystories/model.safetensors"
 };
 
+static const unsigned char page_theme_css[] = {
+#embed "page/theme.css"
+};
+static const unsigned char page_report_css[] = {
+#embed "page/report.css"
+};
+static const unsigned char page_pictures_css[] = {
+#embed "page/pictures.css"
+};
+static const unsigned char page_page_css[] = {
+#embed "page/page.css"
+};
+static const unsigned char page_page_html[] = {
+#embed "page/page.html"
+};
+static const unsigned char page_charts_js[] = {
+#embed "page/charts.js"
+};
+static const unsigned char page_tree_js[] = {
+#embed "page/tree.js"
+};
+static const unsigned char page_heatmap_js[] = {
+#embed "page/heatmap.js"
+};
+static const unsigned char page_page_js[] = {
+#embed "page/page.js"
+};
+
 #define ASSET(path, bytes) {path, bytes, sizeof bytes}
 
 static const tinyalign_asset assets[] = {
@@ -32,6 +60,15 @@ static const tinyalign_asset assets[] = {
     ASSET("tinystories/tokenizer.json", tinystories_tokenizer),
     ASSET("tinystories/tokenizer_config.json", tinystories_tokenizer_configuration),
     ASSET("tinystories/model.safetensors", tinystories_weights),
+    ASSET("page/theme.css", page_theme_css),
+    ASSET("page/report.css", page_report_css),
+    ASSET("page/pictures.css", page_pictures_css),
+    ASSET("page/page.css", page_page_css),
+    ASSET("page/page.html", page_page_html),
+    ASSET("page/charts.js", page_charts_js),
+    ASSET("page/tree.js", page_tree_js),
+    ASSET("page/heatmap.js", page_heatmap_js),
+    ASSET("page/page.js", page_page_js),
 };
 
 size_t tinyalign_asset_count(void) { return sizeof assets / sizeof assets[0]; }

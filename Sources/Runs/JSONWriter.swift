@@ -87,6 +87,16 @@ package struct JSONWriter {
     bytes.append(UInt8(ascii: "\""))
   }
 
+  /// Appends an array of what `element` writes of each value.
+  package mutating func list<Value>(_ values: [Value], _ element: (Value, inout JSONWriter) -> Void) {
+    bytes.append(UInt8(ascii: "["))
+    for (position, value) in values.enumerated() {
+      if position > 0 { bytes.append(UInt8(ascii: ",")) }
+      element(value, &self)
+    }
+    bytes.append(UInt8(ascii: "]"))
+  }
+
   private mutating func escape(_ byte: UInt8) {
     switch byte {
     case UInt8(ascii: "\""): raw("\\\"")

@@ -8,8 +8,12 @@ public enum RunFolder {
   public static let metrics = "metrics.jsonl"
   /// `samples.jsonl`: a ``SampleRecord`` a line.
   public static let samples = "samples.jsonl"
-  /// `before_after.jsonl`: a ``StoryPair`` a line.
-  public static let storyPairs = "before_after.jsonl"
+  /// `followed_stories.jsonl`: a ``FollowedStory`` a line.
+  public static let followedStories = "followed_stories.jsonl"
+  /// `story_trees.jsonl`: a ``StoryTree`` a line.
+  public static let storyTrees = "story_trees.jsonl"
+  /// `before_after.jsonl`: a ``StoryPair`` a line, in runs before ``followedStories`` was written.
+  static let storyPairs = "before_after.jsonl"
   /// `training_metrics.svg`: the curves.
   public static let figure = "training_metrics.svg"
   /// `report.html`: the report.

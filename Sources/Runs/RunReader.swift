@@ -69,16 +69,55 @@ public struct RunReader: Sendable {
     return samples
   }
 
-  /// The stories before and after training; none where the run has not come so far.
+  /// The stories that were followed from step to step, in the order of the file: those of step 0 come first.
+  ///
+  /// - Parameter start: The byte of the file to start at: 0, or an `end` that was returned before.
+  /// - Returns: The stories, and where to go on.
+  /// - Throws: ``RunError/damaged(path:line:reason:)`` or ``RunError/cannotRead(path:reason:)``.
+  public func followedStories(fromByte start: Int = 0) throws -> (stories: [FollowedStory], end: Int) {
+    var stories: [FollowedStory] = []
+    let end = try file(RunFolder.followedStories).objects(from: start) { scanner in
+      stories.append(try FollowedStory(&scanner))
+      return .go
+    }
+    return (stories, end)
+  }
+
+  /// The story trees, in the order of the file: those of step 0 come first, one for each prompt.
+  ///
+  /// - Parameter start: The byte of the file to start at: 0, or an `end` that was returned before.
+  /// - Returns: The trees, and where to go on.
+  /// - Throws: ``RunError/damaged(path:line:reason:)`` or ``RunError/cannotRead(path:reason:)``.
+  public func storyTrees(fromByte start: Int = 0) throws -> (trees: [StoryTree], end: Int) {
+    var trees: [StoryTree] = []
+    let end = try file(RunFolder.storyTrees).objects(from: start) { scanner in
+      trees.append(try StoryTree(&scanner))
+      return .go
+    }
+    return (trees, end)
+  }
+
+  /// The followed stories before training and as they were last told; none where no update is done.
   ///
   /// - Throws: ``RunError/damaged(path:line:reason:)`` or ``RunError/cannotRead(path:reason:)``.
   public func storyPairs() throws -> [StoryPair] {
-    var pairs: [StoryPair] = []
-    try file(RunFolder.storyPairs).objects { scanner in
-      pairs.append(try StoryPair(&scanner))
-      return .go
+    let stories = try followedStories().stories
+    guard let last = stories.last?.step else {
+      var pairs: [StoryPair] = []
+      try file(RunFolder.storyPairs).objects { scanner in
+        pairs.append(try StoryPair(&scanner))
+        return .go
+      }
+      return pairs
     }
-    return pairs
+    let after = Dictionary(stories.filter { $0.step == last && last > 0 }.map { ($0.index, $0) }) { $1 }
+    return stories.filter { $0.step == 0 }.compactMap { before in
+      after[before.index].map { after in
+        StoryPair(
+          index: before.index, prompt: before.prompt, before: before.text, after: after.text,
+          rewardBefore: before.reward, rewardAfter: after.reward)
+      }
+    }
   }
 
   /// `checkpoints/step-NNNNNN`; it may not be there.

@@ -9,6 +9,8 @@ public final class RunWriter: Sendable {
     var manifest: RunManifest
     var metrics: AppendFile?
     var samples: AppendFile?
+    var followedStories: AppendFile?
+    var storyTrees: AppendFile?
   }
 
   /// The run folder.
@@ -35,8 +37,10 @@ public final class RunWriter: Sendable {
     self.folder = folder
     state = Mutex(
       State(
-        manifest: manifest, metrics: try AppendFile(path: folder.appending(path: RunFolder.metrics).path, length: 0),
-        samples: try AppendFile(path: folder.appending(path: RunFolder.samples).path, length: 0)))
+        manifest: manifest, metrics: try Self.file(RunFolder.metrics, in: folder),
+        samples: try Self.file(RunFolder.samples, in: folder),
+        followedStories: try Self.file(RunFolder.followedStories, in: folder),
+        storyTrees: try Self.file(RunFolder.storyTrees, in: folder)))
     try writeManifest(manifest)
   }
 
@@ -51,16 +55,17 @@ public final class RunWriter: Sendable {
     manifest.completedSteps = steps
     self.folder = folder
     let metrics = folder.appending(path: RunFolder.metrics).path
-    let (length, last) = try Self.lengthOfSteps(upTo: steps, in: metrics)
+    let last = try Self.lengthOfSteps(upTo: steps, in: metrics).last
     guard last == steps else {
       throw RunError.damaged(
         path: metrics, line: last + 1, reason: "no metrics of step \(last + 1), cannot resume after step \(steps)")
     }
-    let samples = folder.appending(path: RunFolder.samples).path
     state = Mutex(
       State(
-        manifest: manifest, metrics: try AppendFile(path: metrics, length: length),
-        samples: try AppendFile(path: samples, length: try Self.lengthOfSteps(upTo: steps, in: samples).length)))
+        manifest: manifest, metrics: try Self.file(RunFolder.metrics, in: folder, upTo: steps),
+        samples: try Self.file(RunFolder.samples, in: folder, upTo: steps),
+        followedStories: try Self.file(RunFolder.followedStories, in: folder, upTo: steps),
+        storyTrees: try Self.file(RunFolder.storyTrees, in: folder, upTo: steps)))
     try writeManifest(manifest)
   }
 
@@ -71,16 +76,10 @@ public final class RunWriter: Sendable {
   ///
   /// - Throws: ``RunError/notFinite(field:step:)`` or ``RunError/cannotWrite(path:reason:)``; nothing is then written.
   public func append(samples: [SampleRecord]) throws {
-    var writer = JSONWriter(capacity: samples.count * 320)
-    for sample in samples {
-      sample.write(to: &writer)
-      writer.raw(UInt8(ascii: "\n"))
-    }
-    if let field = writer.notFinite { throw RunError.notFinite(field: field, step: samples.first?.step ?? 0) }
-    let bytes = writer.bytes
+    let lines = try Self.lines(samples, step: samples.first?.step ?? 0) { $0.write(to: &$1) }
     try state.withLock { state in
       guard state.samples != nil else { throw RunError.closed(path: folder.path) }
-      try state.samples?.append(bytes)
+      try state.samples?.append(lines)
     }
   }
 
@@ -97,17 +96,26 @@ public final class RunWriter: Sendable {
     }
   }
 
-  /// Replaces the stories before and after training.
+  /// Appends the followed stories of a step; 0 is before training.
   ///
-  /// - Throws: ``RunError/notFinite(field:step:)`` or ``RunError/cannotWrite(path:reason:)``.
-  public func write(storyPairs: [StoryPair]) throws {
-    var writer = JSONWriter(capacity: storyPairs.count * 512)
-    for pair in storyPairs {
-      pair.write(to: &writer)
-      writer.raw(UInt8(ascii: "\n"))
+  /// - Throws: ``RunError/notFinite(field:step:)`` or ``RunError/cannotWrite(path:reason:)``; nothing is then written.
+  public func append(followedStories stories: [FollowedStory]) throws {
+    let lines = try Self.lines(stories, step: stories.first?.step ?? 0) { $0.write(to: &$1) }
+    try state.withLock { state in
+      guard state.followedStories != nil else { throw RunError.closed(path: folder.path) }
+      try state.followedStories?.append(lines)
     }
-    if let field = writer.notFinite { throw RunError.notFinite(field: field, step: 0) }
-    try replaceFile(path: folder.appending(path: RunFolder.storyPairs).path, with: writer.bytes)
+  }
+
+  /// Appends the story trees of a step; 0 is before training.
+  ///
+  /// - Throws: ``RunError/notFinite(field:step:)`` or ``RunError/cannotWrite(path:reason:)``; nothing is then written.
+  public func append(storyTrees trees: [StoryTree]) throws {
+    let lines = try Self.lines(trees, step: trees.first?.step ?? 0) { $0.write(to: &$1) }
+    try state.withLock { state in
+      guard state.storyTrees != nil else { throw RunError.closed(path: folder.path) }
+      try state.storyTrees?.append(lines)
+    }
   }
 
   /// Changes the manifest and writes it.
@@ -138,12 +146,33 @@ public final class RunWriter: Sendable {
     state.withLock { state in
       state.metrics = nil
       state.samples = nil
+      state.followedStories = nil
+      state.storyTrees = nil
     }
   }
 
   private func writeManifest(_ manifest: RunManifest) throws {
     let bytes = try manifest.json.encoded(pretty: true) + [UInt8(ascii: "\n")]
     try replaceFile(path: folder.appending(path: RunFolder.manifest).path, with: bytes)
+  }
+
+  /// Opens a file of lines for appending, cut after the lines of the first `steps` steps.
+  private static func file(_ name: String, in folder: URL, upTo steps: Int? = nil) throws -> AppendFile {
+    let path = folder.appending(path: name).path
+    return try AppendFile(path: path, length: try steps.map { try lengthOfSteps(upTo: $0, in: path).length } ?? 0)
+  }
+
+  /// Records as lines of JSON.
+  private static func lines<Record>(
+    _ records: [Record], step: Int, _ write: (Record, inout JSONWriter) -> Void
+  ) throws -> [UInt8] {
+    var writer = JSONWriter(capacity: records.count * 384)
+    for record in records {
+      write(record, &writer)
+      writer.raw(UInt8(ascii: "\n"))
+    }
+    if let field = writer.notFinite { throw RunError.notFinite(field: field, step: step) }
+    return writer.bytes
   }
 
   /// How many bytes the lines of the first `steps` steps take, and the last step among them.

@@ -26,11 +26,18 @@ public struct SampleRecord: Codable, Sendable, Equatable {
   public var logProbability: Float
   /// How the story ended.
   public var finishReason: FinishReason
+  /// The log-probability of each sampled token, nats; empty in runs of older versions, as are the next two.
+  public var logProbabilities: [Float]
+  /// The log-probability of each sampled token under the reference, nats.
+  public var referenceLogProbabilities: [Float]
+  /// The entropy of the distribution that each token was drawn from, nats.
+  public var entropies: [Float]
 
   /// One sampled story.
   public init(
     step: Int, index: Int, prompt: String, tokenIDs: [Int], text: String, reward: Float, advantage: Float,
-    logProbability: Float, finishReason: FinishReason
+    logProbability: Float, finishReason: FinishReason, logProbabilities: [Float] = [],
+    referenceLogProbabilities: [Float] = [], entropies: [Float] = []
   ) {
     self.step = step
     self.index = index
@@ -41,6 +48,19 @@ public struct SampleRecord: Codable, Sendable, Equatable {
     self.advantage = advantage
     self.logProbability = logProbability
     self.finishReason = finishReason
+    self.logProbabilities = logProbabilities
+    self.referenceLogProbabilities = referenceLogProbabilities
+    self.entropies = entropies
+  }
+
+  /// How far the trained model has moved on this story: mean of log pi - log pi_ref over its tokens, nats per token;
+  /// nil where the reference was not recorded. Over a model's own stories its mean is KL(policy || reference).
+  public var logRatio: Double? {
+    guard !referenceLogProbabilities.isEmpty, referenceLogProbabilities.count == logProbabilities.count else {
+      return nil
+    }
+    let sum = zip(logProbabilities, referenceLogProbabilities).reduce(0.0) { $0 + Double($1.0) - Double($1.1) }
+    return sum / Double(logProbabilities.count)
   }
 
   private enum CodingKeys: String, CodingKey {
@@ -53,6 +73,25 @@ public struct SampleRecord: Codable, Sendable, Equatable {
     case advantage
     case logProbability = "log_probability"
     case finishReason = "finish_reason"
+    case logProbabilities = "log_probabilities"
+    case referenceLogProbabilities = "reference_log_probabilities"
+    case entropies
+  }
+
+  /// Decodes one sample; the last three keys may be missing.
+  public init(from decoder: any Decoder) throws {
+    let values = try decoder.container(keyedBy: CodingKeys.self)
+    self.init(
+      step: try values.decode(Int.self, forKey: .step), index: try values.decode(Int.self, forKey: .index),
+      prompt: try values.decode(String.self, forKey: .prompt),
+      tokenIDs: try values.decode([Int].self, forKey: .tokenIDs), text: try values.decode(String.self, forKey: .text),
+      reward: try values.decode(Float.self, forKey: .reward),
+      advantage: try values.decode(Float.self, forKey: .advantage),
+      logProbability: try values.decode(Float.self, forKey: .logProbability),
+      finishReason: try values.decode(FinishReason.self, forKey: .finishReason),
+      logProbabilities: try values.decodeIfPresent([Float].self, forKey: .logProbabilities) ?? [],
+      referenceLogProbabilities: try values.decodeIfPresent([Float].self, forKey: .referenceLogProbabilities) ?? [],
+      entropies: try values.decodeIfPresent([Float].self, forKey: .entropies) ?? [])
   }
 
   /// Appends the sample as one object, keys in the order of the contract.
@@ -65,12 +104,7 @@ public struct SampleRecord: Codable, Sendable, Equatable {
     writer.key("prompt")
     writer.string(prompt)
     writer.key("token_ids")
-    writer.raw("[")
-    for (position, id) in tokenIDs.enumerated() {
-      if position > 0 { writer.raw(UInt8(ascii: ",")) }
-      writer.integer(id)
-    }
-    writer.raw("]")
+    writer.list(tokenIDs) { $1.integer($0) }
     writer.key("text")
     writer.string(text)
     writer.key("reward")
@@ -80,12 +114,19 @@ public struct SampleRecord: Codable, Sendable, Equatable {
     writer.key("log_probability")
     writer.number(logProbability, field: "log_probability of sample \(index)")
     switch finishReason {
-    case .stop: writer.raw(",\"finish_reason\":\"stop\"}")
-    case .length: writer.raw(",\"finish_reason\":\"length\"}")
+    case .stop: writer.raw(",\"finish_reason\":\"stop\"")
+    case .length: writer.raw(",\"finish_reason\":\"length\"")
     }
+    writer.key("log_probabilities")
+    writer.list(logProbabilities) { $1.number($0, field: "log_probabilities of sample \(index)") }
+    writer.key("reference_log_probabilities")
+    writer.list(referenceLogProbabilities) { $1.number($0, field: "reference_log_probabilities of sample \(index)") }
+    writer.key("entropies")
+    writer.list(entropies) { $1.number($0, field: "entropies of sample \(index)") }
+    writer.raw("}")
   }
 
-  /// Reads one object; keys that the format does not name are passed over, every named one must be there.
+  /// Reads one object; keys that the format does not name are passed over, every named one but the last three must be there.
   package init(_ scanner: inout JSONScanner) throws {
     self.init(
       step: 0, index: 0, prompt: "", tokenIDs: [], text: "", reward: 0, advantage: 0, logProbability: 0,
@@ -123,11 +164,25 @@ public struct SampleRecord: Codable, Sendable, Equatable {
         }
         finishReason = reason
         seen |= 256
+      } else if key.spells("log_probabilities") {
+        logProbabilities = try scanner.floats()
+      } else if key.spells("reference_log_probabilities") {
+        referenceLogProbabilities = try scanner.floats()
+      } else if key.spells("entropies") {
+        entropies = try scanner.floats()
       } else {
         try scanner.skipValue()
       }
     }
     if seen != 511 { throw scanner.problem("a key of the sample is missing") }
+  }
+}
+
+extension JSONScanner {
+  fileprivate mutating func floats() throws -> [Float] {
+    var values: [Float] = []
+    try array { values.append(try $0.float()) }
+    return values
   }
 }
 

@@ -1,5 +1,5 @@
-/// One prompt told by the model before and after training: a line of `before_after.jsonl`.
-public struct StoryPair: Codable, Sendable, Equatable {
+/// One prompt told by the model before and after training.
+public struct StoryPair: Sendable, Equatable {
   /// The pair's number, from 0.
   public var index: Int
   /// The text that both continue.
@@ -23,34 +23,7 @@ public struct StoryPair: Codable, Sendable, Equatable {
     self.rewardAfter = rewardAfter
   }
 
-  private enum CodingKeys: String, CodingKey {
-    case index
-    case prompt
-    case before
-    case after
-    case rewardBefore = "reward_before"
-    case rewardAfter = "reward_after"
-  }
-
-  /// Appends the pair as one object.
-  package func write(to writer: inout JSONWriter) {
-    writer.raw("{")
-    writer.key("index", first: true)
-    writer.integer(index)
-    writer.key("prompt")
-    writer.string(prompt)
-    writer.key("before")
-    writer.string(before)
-    writer.key("after")
-    writer.string(after)
-    writer.key("reward_before")
-    writer.number(rewardBefore, field: "reward_before of pair \(index)")
-    writer.key("reward_after")
-    writer.number(rewardAfter, field: "reward_after of pair \(index)")
-    writer.raw("}")
-  }
-
-  /// Reads one object; every key must be there.
+  /// Reads a line of `before_after.jsonl`, which older versions wrote; every key must be there.
   package init(_ scanner: inout JSONScanner) throws {
     let value = try JSONValue(&scanner, depth: 0)
     guard let index = value["index"]?.integerValue, let prompt = value["prompt"]?.stringValue,

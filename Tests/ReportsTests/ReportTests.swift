@@ -73,9 +73,12 @@ private func body(_ html: String) -> String {
       }
       try writer.append(samples: samples)
       try writer.append(metrics: SyntheticRun().metrics[0])
-      try writer.write(storyPairs: [
-        StoryPair(index: 0, prompt: evil, before: evil, after: evil, rewardBefore: 0, rewardAfter: 1)
-      ])
+      for step in 0...1 {
+        try writer.append(followedStories: [
+          FollowedStory(
+            step: step, index: 0, prompt: evil, text: evil, reward: Float(step), finishReason: .length, tokens: [])
+        ])
+      }
       try writer.update(status: .failed, message: evil)
       let html = try htmlReport(try RunReader(folder: folder))
       #expect(!html.contains("<script"))

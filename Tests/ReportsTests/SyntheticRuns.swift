@@ -104,12 +104,16 @@ struct SyntheticRun {
         " a little girl named Lily. She loved to play", " a big tree.\n\nThe tree was very old", " a boy named Tim.",
       ]
       let afters = [" a cat named Mimi. The cat", " a little cat. cat", " a cat who liked to purr"]
-      try writer.write(
-        storyPairs: (0..<3).map { index in
-          StoryPair(
-            index: index, prompt: "Once upon a time there was", before: befores[index], after: afters[index],
-            rewardBefore: [0.11, 0.05, -0.04][index], rewardAfter: [0.61, 0.66, 0.57][index])
-        })
+      for (step, texts, rewards) in [
+        (0, befores, [0.11, 0.05, -0.04] as [Float]), (steps, afters, [0.61, 0.66, 0.57]),
+      ] {
+        try writer.append(
+          followedStories: texts.indices.map { index in
+            FollowedStory(
+              step: step, index: index, prompt: "Once upon a time there was", text: texts[index],
+              reward: rewards[index], finishReason: .length, tokens: [])
+          })
+      }
     }
     try writer.update(status: status, message: message)
     writer.close()

@@ -19,7 +19,8 @@ private func parse<Record>(_ text: String, _ make: (inout JSONScanner) throws ->
     """
   let sampleLine = """
     {"step":2,"index":5,"prompt":"Once upon a time there was","token_ids":[257,1310,3797,3706],\
-    "text":" a \\"little\\" cat\\n","reward":0.5,"advantage":0.25,"log_probability":-7.125,"finish_reason":"length"}
+    "text":" a \\"little\\" cat\\n","reward":0.5,"advantage":0.25,"log_probability":-7.125,"finish_reason":"length",\
+    "log_probabilities":[-1.5,-5.625],"reference_log_probabilities":[-2.0,-4.625],"entropies":[2.25,0.5]}
     """
 
   @Test func `metrics have the keys of the contract in its order`() throws {
@@ -41,18 +42,62 @@ private func parse<Record>(_ text: String, _ make: (inout JSONScanner) throws ->
     #expect(try parse(String(decoding: encoded, as: UTF8.self)) { try SampleRecord(&$0) } == record)
   }
 
-  @Test func `story pairs read back the same`() throws {
-    let pair = StoryPair(
-      index: 1, prompt: "Once", before: " a boy", after: " a cat 猫", rewardBefore: 0.1, rewardAfter: 0.7)
+  @Test func `followed stories and trees read back the same`() throws {
+    let story = followedStory(step: 4, index: 1)
     var writer = JSONWriter()
-    pair.write(to: &writer)
+    story.write(to: &writer)
     let text = String(decoding: writer.bytes, as: UTF8.self)
     #expect(
       text == """
-        {"index":1,"prompt":"Once","before":" a boy","after":" a cat 猫","reward_before":0.1,"reward_after":0.7}
+        {"step":4,"index":1,"prompt":"p","text":"told at 4","reward":4.0,"finish_reason":"stop","tokens":[\
+        {"token_id":7,"text":" 猫","log_probability":-0.5,"reference_log_probability":-2.5,"entropy":1.0,\
+        "reference_entropy":1.5,"alternatives":[\
+        {"token_id":8,"text":" dog","probability":0.25,"reference_probability":0.125}]}]}
         """)
-    #expect(try parse(text) { try StoryPair(&$0) } == pair)
-    #expect(try JSONDecoder().decode(StoryPair.self, from: Data(text.utf8)) == pair)
+    #expect(try parse(text) { try FollowedStory(&$0) } == story)
+    #expect(try JSONDecoder().decode(FollowedStory.self, from: Data(text.utf8)) == story)
+    let tree = storyTree(step: 2)
+    writer = JSONWriter()
+    tree.write(to: &writer)
+    let line = String(decoding: writer.bytes, as: UTF8.self)
+    #expect(
+      line == """
+        {"step":2,"prompt":"p","nodes":[\
+        {"parent":-1,"token_id":7,"text":" cat","probability":0.5,"reference_probability":0.125,"is_end":false},\
+        {"parent":0,"token_id":0,"text":"","probability":0.75,"reference_probability":0.0625,"is_end":true}]}
+        """)
+    #expect(try parse(line) { try StoryTree(&$0) } == tree)
+    #expect(try JSONDecoder().decode(StoryTree.self, from: Data(line.utf8)) == tree)
+  }
+
+  @Test func `a tree whose parents do not stand before their children is damaged`() {
+    for parent in [-2, 1, 2, Int.max, Int.min] {
+      let line = """
+        {"step":2,"prompt":"p","nodes":[\
+        {"parent":-1,"token_id":7,"text":" cat","probability":0.5,"reference_probability":0.1,"is_end":false},\
+        {"parent":\(parent),"token_id":0,"text":"","probability":0.7,"reference_probability":0.1,"is_end":true}]}
+        """
+      #expect(throws: JSONProblem.self, "\(parent)") { try parse(line) { try StoryTree(&$0) } }
+    }
+  }
+
+  @Test func `samples and pairs of older versions are read`() throws {
+    let line = try #require(sampleLine.components(separatedBy: ",\"log_probabilities\"").first) + "}"
+    var record = sample(step: 2, index: 5, text: " a \"little\" cat\n")
+    #expect(record.logRatio == -0.25)
+    record.logProbabilities = []
+    record.referenceLogProbabilities = []
+    record.entropies = []
+    #expect(try parse(line) { try SampleRecord(&$0) } == record)
+    #expect(try JSONDecoder().decode(SampleRecord.self, from: Data(line.utf8)) == record)
+    #expect(record.logRatio == nil)
+    let pair = """
+      {"index":1,"prompt":"Once","before":" a boy","after":" a cat 猫","reward_before":0.1,"reward_after":0.7}
+      """
+    #expect(
+      try parse(pair) { try StoryPair(&$0) }
+        == StoryPair(
+          index: 1, prompt: "Once", before: " a boy", after: " a cat 猫", rewardBefore: 0.1, rewardAfter: 0.7))
   }
 
   @Test func `keys of a later version are passed over and an empty token list is read`() throws {

@@ -33,5 +33,25 @@ func metrics(step: Int) -> StepMetrics {
 func sample(step: Int, index: Int, text: String = " a little cat named", reward: Float = 0.5) -> SampleRecord {
   SampleRecord(
     step: step, index: index, prompt: "Once upon a time there was", tokenIDs: [257, 1310, 3797, 3706], text: text,
-    reward: reward, advantage: reward - 0.25, logProbability: -7.125, finishReason: .length)
+    reward: reward, advantage: reward - 0.25, logProbability: -7.125, finishReason: .length,
+    logProbabilities: [-1.5, -5.625], referenceLogProbabilities: [-2, -4.625], entropies: [2.25, 0.5])
+}
+
+func followedStory(step: Int, index: Int) -> FollowedStory {
+  FollowedStory(
+    step: step, index: index, prompt: "p", text: "told at \(step)", reward: Float(step), finishReason: .stop,
+    tokens: [
+      TokenDetail(
+        tokenID: 7, text: " 猫", logProbability: -0.5, referenceLogProbability: -2.5, entropy: 1, referenceEntropy: 1.5,
+        alternatives: [.init(tokenID: 8, text: " dog", probability: 0.25, referenceProbability: 0.125)])
+    ])
+}
+
+func storyTree(step: Int) -> StoryTree {
+  StoryTree(
+    step: step, prompt: "p",
+    nodes: [
+      .init(parent: -1, tokenID: 7, text: " cat", probability: 0.5, referenceProbability: 0.125, isEnd: false),
+      .init(parent: 0, tokenID: 0, text: "", probability: 0.75, referenceProbability: 0.0625, isEnd: true),
+    ])
 }

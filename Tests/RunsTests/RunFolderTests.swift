@@ -27,10 +27,10 @@ private func writeRun(in folder: URL, steps: ClosedRange<Int>, samples count: In
       let folder = parent.appending(path: "deep/run")
       let writer = try writeRun(in: folder, steps: 1...4)
       #expect(try RunReader(folder: folder).manifest.status == .running)
-      let pairs = (0..<2).map {
-        StoryPair(index: $0, prompt: "p", before: "b", after: "a\n", rewardBefore: 0, rewardAfter: 1)
-      }
-      try writer.write(storyPairs: pairs)
+      let stories = [0, 1, 4].map { step in (0..<2).map { followedStory(step: step, index: $0) } }
+      let trees = [0, 4].map { storyTree(step: $0) }
+      for step in stories { try writer.append(followedStories: step) }
+      for tree in trees { try writer.append(storyTrees: [tree]) }
       try writer.update(status: .finished)
       writer.close()
       let reader = try RunReader(folder: folder)
@@ -41,14 +41,21 @@ private func writeRun(in folder: URL, steps: ClosedRange<Int>, samples count: In
       #expect(try reader.metrics() == (1...4).map(metrics(step:)))
       #expect(
         try reader.samples(steps: 2...3) == [2, 3].flatMap { step in (0..<3).map { sample(step: step, index: $0) } })
-      #expect(try reader.storyPairs() == pairs)
+      #expect(try reader.followedStories().stories == stories.flatMap(\.self))
+      #expect(try reader.storyTrees().trees == trees)
+      #expect(
+        try reader.storyPairs()
+          == (0..<2).map { index in
+            StoryPair(
+              index: index, prompt: "p", before: "told at 0", after: "told at 4", rewardBefore: 0, rewardAfter: 4)
+          })
       var count = 0
       try reader.forEachSample { _ in count += 1 }
       #expect(count == 12)
       #expect(throws: RunError.closed(path: folder.path)) { try writer.append(metrics: metrics(step: 5)) }
       #expect(
         try FileManager.default.contentsOfDirectory(atPath: folder.path).sorted() == [
-          "before_after.jsonl", "metrics.jsonl", "run.json", "samples.jsonl",
+          "followed_stories.jsonl", "metrics.jsonl", "run.json", "samples.jsonl", "story_trees.jsonl",
         ])
     }
   }

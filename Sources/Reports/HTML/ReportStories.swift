@@ -39,7 +39,7 @@ struct ReportStories {
       \(better) of \(Numbers.counted(data.pairs.count, "story", "stories")) earn more after.</p>
       <div class="two heads"><span>Before</span><span>After</span></div>
       \(pairs.joined(separator: "\n"))
-      \(rest > 0 ? "<p class=\"under\">\(Numbers.grouped(rest)) more in \(RunFolder.storyPairs).</p>" : "")
+      \(rest > 0 ? "<p class=\"under\">\(Numbers.grouped(rest)) more in \(RunFolder.followedStories).</p>" : "")
       """
   }
 

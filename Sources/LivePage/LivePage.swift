@@ -1,0 +1,3 @@
+import FlyingFox
+import Reports
+import Runs

@@ -1,0 +1,2 @@
+import LivePage
+import Testing
