@@ -67,11 +67,11 @@ public final class AlignmentRun {
   /// - Parameters:
   ///   - folder: where the run goes; it must not hold anything yet.
   ///   - willStart: called once the folder is there.
-  ///   - report: called after each step, once all of the step is in the folder.
+  ///   - report: called after each step with its metrics and samples, once all of the step is in the folder.
   ///   - shouldStop: asked between steps.
   /// - Throws: what made the run fail; the folder then says so, and keeps the last state as a checkpoint.
   public func run(
-    in folder: URL, willStart: () -> Void = {}, report: (StepMetrics) -> Void, shouldStop: () -> Bool
+    in folder: URL, willStart: () -> Void = {}, report: (StepMetrics, [SampleRecord]) -> Void, shouldStop: () -> Bool
   ) throws -> Outcome {
     let writer = try RunWriter(folder: folder, manifest: manifest)
     defer { writer.close() }
@@ -80,13 +80,13 @@ public final class AlignmentRun {
     do {
       try follow(0, writer)
       while completed < recipe.steps, !shouldStop() {
-        let metrics = try step(completed + 1, writer)
+        let (metrics, samples) = try step(completed + 1, writer)
         completed += 1
         if let every = recipe.checkpointEvery, completed % every == 0, completed < recipe.steps {
           try saveCheckpoint(completed, writer)
         }
         if Self.isFollowed(completed) { try follow(completed, writer) }
-        report(metrics)
+        report(metrics, samples)
       }
       if completed > 0 { try saveCheckpoint(completed, writer) }
       if !Self.isFollowed(completed) { try follow(completed, writer) }
@@ -115,22 +115,22 @@ public final class AlignmentRun {
   }
 
   /// One update, written to the run folder.
-  private func step(_ number: Int, _ writer: RunWriter) throws -> StepMetrics {
+  private func step(_ number: Int, _ writer: RunWriter) throws -> (StepMetrics, [SampleRecord]) {
     let clock = ContinuousClock()
     let start = clock.now
     let step = try trainer.step(number)
     let seconds = (clock.now - start) / .seconds(1)
-    try writer.append(
-      samples: step.stories.indices.map { index in
-        SampleRecord(
-          step: number, index: index, prompt: step.prompts[index].text, tokenIDs: step.stories[index].tokens,
-          text: step.texts[index], reward: step.rewards[index], advantage: step.advantages[index],
-          logProbability: Float(step.stories[index].logProbability),
-          finishReason: step.stories[index].isFinished ? .stop : .length)
-      })
+    let samples = step.stories.indices.map { index in
+      SampleRecord(
+        step: number, index: index, prompt: step.prompts[index].text, tokenIDs: step.stories[index].tokens,
+        text: step.texts[index], reward: step.rewards[index], advantage: step.advantages[index],
+        logProbability: Float(step.stories[index].logProbability),
+        finishReason: step.stories[index].isFinished ? .stop : .length)
+    }
+    try writer.append(samples: samples)
     let metrics = StepMetrics(step, number: number, seconds: seconds)
     try writer.append(metrics: metrics)
-    return metrics
+    return (metrics, samples)
   }
 
   /// Whether stories are told and trees drawn after a step: 0, 1, 2, 4, 8 and so on, since most changes early. The last

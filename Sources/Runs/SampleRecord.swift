@@ -32,12 +32,14 @@ public struct SampleRecord: Codable, Sendable, Equatable {
   public var referenceLogProbabilities: [Float]
   /// The entropy of the distribution that each token was drawn from, nats.
   public var entropies: [Float]
+  /// How many bytes of ``text``, as UTF-8, each sampled token adds; empty in runs of older versions.
+  public var tokenBytes: [Int]
 
   /// One sampled story.
   public init(
     step: Int, index: Int, prompt: String, tokenIDs: [Int], text: String, reward: Float, advantage: Float,
     logProbability: Float, finishReason: FinishReason, logProbabilities: [Float] = [],
-    referenceLogProbabilities: [Float] = [], entropies: [Float] = []
+    referenceLogProbabilities: [Float] = [], entropies: [Float] = [], tokenBytes: [Int] = []
   ) {
     self.step = step
     self.index = index
@@ -51,6 +53,21 @@ public struct SampleRecord: Codable, Sendable, Equatable {
     self.logProbabilities = logProbabilities
     self.referenceLogProbabilities = referenceLogProbabilities
     self.entropies = entropies
+    self.tokenBytes = tokenBytes
+  }
+
+  /// What each token adds to ``text``; nil where that was not recorded.
+  public var tokenTexts: [String]? {
+    let bytes = Array(text.utf8)
+    guard !tokenBytes.isEmpty, tokenBytes.count == tokenIDs.count else { return nil }
+    var start = 0
+    var texts: [String] = []
+    for count in tokenBytes {
+      guard count >= 0, count <= bytes.count - start else { return nil }
+      texts.append(String(decoding: bytes[start..<start + count], as: UTF8.self))
+      start += count
+    }
+    return start == bytes.count ? texts : nil
   }
 
   /// How far the trained model has moved on this story: mean of log pi - log pi_ref over its tokens, nats per token;
@@ -76,9 +93,10 @@ public struct SampleRecord: Codable, Sendable, Equatable {
     case logProbabilities = "log_probabilities"
     case referenceLogProbabilities = "reference_log_probabilities"
     case entropies
+    case tokenBytes = "token_bytes"
   }
 
-  /// Decodes one sample; the last three keys may be missing.
+  /// Decodes one sample; the last four keys may be missing.
   public init(from decoder: any Decoder) throws {
     let values = try decoder.container(keyedBy: CodingKeys.self)
     self.init(
@@ -91,7 +109,8 @@ public struct SampleRecord: Codable, Sendable, Equatable {
       finishReason: try values.decode(FinishReason.self, forKey: .finishReason),
       logProbabilities: try values.decodeIfPresent([Float].self, forKey: .logProbabilities) ?? [],
       referenceLogProbabilities: try values.decodeIfPresent([Float].self, forKey: .referenceLogProbabilities) ?? [],
-      entropies: try values.decodeIfPresent([Float].self, forKey: .entropies) ?? [])
+      entropies: try values.decodeIfPresent([Float].self, forKey: .entropies) ?? [],
+      tokenBytes: try values.decodeIfPresent([Int].self, forKey: .tokenBytes) ?? [])
   }
 
   /// Appends the sample as one object, keys in the order of the contract.
@@ -123,10 +142,12 @@ public struct SampleRecord: Codable, Sendable, Equatable {
     writer.list(referenceLogProbabilities) { $1.number($0, field: "reference_log_probabilities of sample \(index)") }
     writer.key("entropies")
     writer.list(entropies) { $1.number($0, field: "entropies of sample \(index)") }
+    writer.key("token_bytes")
+    writer.list(tokenBytes) { $1.integer($0) }
     writer.raw("}")
   }
 
-  /// Reads one object; keys that the format does not name are passed over, every named one but the last three must be there.
+  /// Reads one object; keys that the format does not name are passed over, every named one but the last four must be there.
   package init(_ scanner: inout JSONScanner) throws {
     self.init(
       step: 0, index: 0, prompt: "", tokenIDs: [], text: "", reward: 0, advantage: 0, logProbability: 0,
@@ -170,6 +191,9 @@ public struct SampleRecord: Codable, Sendable, Equatable {
         referenceLogProbabilities = try scanner.floats()
       } else if key.spells("entropies") {
         entropies = try scanner.floats()
+      } else if key.spells("token_bytes") {
+        tokenBytes = []
+        try scanner.array { tokenBytes.append(try $0.integer()) }
       } else {
         try scanner.skipValue()
       }

@@ -114,7 +114,7 @@ struct Align: ParsableCommand {
       Terminal.note(
         "Steering \(recipe.model) (\(Self.size(of: run.model.model))) toward \"\(recipe.toward)\": "
           + "\(counted(recipe.steps, "step")) of \(recipe.samples) stories, in \(folder.path)")
-    } report: { metrics in
+    } report: { metrics, _ in
       progress.report(metrics)
       guard common.json else { return }
       do {

@@ -44,7 +44,7 @@ struct AlignmentRunTests {
       let run = try AlignmentRun(recipe: recipe(in: folder) { $0.checkpointEvery = 2 })
       let out = folder.appending(path: "runs/one")
       var reported: [StepMetrics] = []
-      let outcome = try run.run(in: out, report: { reported.append($0) }, shouldStop: { false })
+      let outcome = try run.run(in: out, report: { metrics, _ in reported.append(metrics) }, shouldStop: { false })
       #expect(outcome == .finished)
       #expect(reported.map(\.step) == [1, 2, 3])
 
@@ -116,7 +116,7 @@ struct AlignmentRunTests {
       let run = try AlignmentRun(recipe: recipe(in: folder) { $0.steps = 50 })
       let out = folder.appending(path: "out")
       var steps = 0
-      let outcome = try run.run(in: out, report: { _ in steps += 1 }, shouldStop: { steps == 2 })
+      let outcome = try run.run(in: out, report: { _, _ in steps += 1 }, shouldStop: { steps == 2 })
       #expect(outcome == .interrupted(afterStep: 2))
       let reader = try RunReader(folder: out)
       #expect(reader.manifest.status == .interrupted && reader.manifest.completedSteps == 2)
@@ -132,7 +132,7 @@ struct AlignmentRunTests {
   @Test func `a run that is stopped before its first step has none`() throws {
     try withModels { folder in
       let out = folder.appending(path: "out")
-      let outcome = try AlignmentRun(recipe: recipe(in: folder)).run(in: out, report: { _ in }, shouldStop: { true })
+      let outcome = try AlignmentRun(recipe: recipe(in: folder)).run(in: out, report: { _, _ in }, shouldStop: { true })
       #expect(outcome == .interrupted(afterStep: 0))
       let reader = try RunReader(folder: out)
       #expect(reader.manifest.status == .interrupted && reader.manifest.completedSteps == 0)
@@ -156,7 +156,7 @@ struct AlignmentRunTests {
         })
       let out = folder.appending(path: "out")
       #expect(throws: (any Error).self) {
-        try run.run(in: out, report: { _ in try? obstruct(out) }, shouldStop: { false })
+        try run.run(in: out, report: { _, _ in try? obstruct(out) }, shouldStop: { false })
       }
       let reader = try RunReader(folder: out)
       #expect(reader.manifest.status == .failed)
@@ -175,7 +175,7 @@ struct AlignmentRunTests {
           $0.weightDecay = 1e3
         })
       let out = folder.appending(path: "out")
-      let error = #expect(throws: AlignmentError.self) { try run.run(in: out, report: { _ in }, shouldStop: { false }) }
+      let error = #expect(throws: AlignmentError.self) { try run.run(in: out, report: { _, _ in }, shouldStop: { false }) }
       guard case .diverged(let step, _) = error else {
         Issue.record("\(error.map { "\($0)" } ?? "nothing") instead of a divergence")
         return
@@ -191,7 +191,7 @@ struct AlignmentRunTests {
     try withModels { folder in
       let files = try ["one", "two"].map { name in
         let out = folder.appending(path: name)
-        _ = try AlignmentRun(recipe: recipe(in: folder)).run(in: out, report: { _ in }, shouldStop: { false })
+        _ = try AlignmentRun(recipe: recipe(in: folder)).run(in: out, report: { _, _ in }, shouldStop: { false })
         return try Data(contentsOf: out.appending(path: "samples.jsonl"))
       }
       #expect(files[0] == files[1] && !files[0].isEmpty)
@@ -205,7 +205,7 @@ struct AlignmentRunTests {
         randomModel(vocabularySize: 7, hiddenSize: 8, endOfTextID: 6, seed: 8), letterTokenizer(), to: reference)
       let out = folder.appending(path: "out")
       let run = try AlignmentRun(recipe: recipe(in: folder) { $0.reference = reference.path })
-      _ = try run.run(in: out, report: { _ in }, shouldStop: { false })
+      _ = try run.run(in: out, report: { _, _ in }, shouldStop: { false })
       let reader = try RunReader(folder: out)
       #expect(reader.manifest.reference?.name == reference.path)
       #expect(try reader.metrics()[0].klForward > 0.01)
@@ -233,7 +233,7 @@ struct AlignmentRunTests {
       let run = try AlignmentRun(recipe: recipe(in: folder))
       let model = folder.appending(path: "model")
       let before = try FileManager.default.contentsOfDirectory(atPath: model.path).sorted()
-      #expect(throws: RunError.self) { try run.run(in: model, report: { _ in }, shouldStop: { false }) }
+      #expect(throws: RunError.self) { try run.run(in: model, report: { _, _ in }, shouldStop: { false }) }
       #expect(try FileManager.default.contentsOfDirectory(atPath: model.path).sorted() == before)
     }
   }

@@ -19,7 +19,7 @@ extension AlignmentRunTests {
       let run = try AlignmentRun(recipe: recipe)
       let before = run.model.model.parameters.array
       let out = folder.appending(path: "run")
-      _ = try run.run(in: out, report: { _ in }, shouldStop: { false })
+      _ = try run.run(in: out, report: { _, _ in }, shouldStop: { false })
       #expect(run.model.model.parameters.array == before)
       let checkpoint = out.appending(path: "checkpoints/step-000003")
       let files = try FileManager.default.contentsOfDirectory(atPath: checkpoint.path)

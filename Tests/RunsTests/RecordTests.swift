@@ -20,7 +20,8 @@ private func parse<Record>(_ text: String, _ make: (inout JSONScanner) throws ->
   let sampleLine = """
     {"step":2,"index":5,"prompt":"Once upon a time there was","token_ids":[257,1310,3797,3706],\
     "text":" a \\"little\\" cat\\n","reward":0.5,"advantage":0.25,"log_probability":-7.125,"finish_reason":"length",\
-    "log_probabilities":[-1.5,-5.625],"reference_log_probabilities":[-2.0,-4.625],"entropies":[2.25,0.5]}
+    "log_probabilities":[-1.5,-5.625],"reference_log_probabilities":[-2.0,-4.625],"entropies":[2.25,0.5],\
+    "token_bytes":[2,9,4,1]}
     """
 
   @Test func `metrics have the keys of the contract in its order`() throws {
@@ -88,6 +89,11 @@ private func parse<Record>(_ text: String, _ make: (inout JSONScanner) throws ->
     record.logProbabilities = []
     record.referenceLogProbabilities = []
     record.entropies = []
+    #expect(record.tokenTexts == [" a", " \"little\"", " cat", "\n"])
+    record.tokenBytes = [2, 9, 4, 2]
+    #expect(record.tokenTexts == nil)
+    record.tokenBytes = []
+    #expect(record.tokenTexts == nil)
     #expect(try parse(line) { try SampleRecord(&$0) } == record)
     #expect(try JSONDecoder().decode(SampleRecord.self, from: Data(line.utf8)) == record)
     #expect(record.logRatio == nil)

@@ -34,7 +34,8 @@ func sample(step: Int, index: Int, text: String = " a little cat named", reward:
   SampleRecord(
     step: step, index: index, prompt: "Once upon a time there was", tokenIDs: [257, 1310, 3797, 3706], text: text,
     reward: reward, advantage: reward - 0.25, logProbability: -7.125, finishReason: .length,
-    logProbabilities: [-1.5, -5.625], referenceLogProbabilities: [-2, -4.625], entropies: [2.25, 0.5])
+    logProbabilities: [-1.5, -5.625], referenceLogProbabilities: [-2, -4.625], entropies: [2.25, 0.5],
+    tokenBytes: [2, 9, 4, 1])
 }
 
 func followedStory(step: Int, index: Int) -> FollowedStory {
