@@ -19,16 +19,13 @@ public final class AlignmentRun {
     case interrupted(afterStep: Int)
   }
 
-  /// Stories that are followed from step to step, and how long they are: enough to see whether the language is intact.
-  private static let followedStoryCount = 8
-  private static let followedStoryTokens = 40
-
   /// The settings.
   public let recipe: Recipe
   /// The model that is trained.
   public let model: TextModel
   private let reward: any Reward
   private let trainer: PolicyTrainer
+  private let follower: StoryFollower
   private let manifest: RunManifest
 
   /// Loads and checks everything that the recipe names; nothing is written yet.
@@ -51,6 +48,9 @@ public final class AlignmentRun {
       // Where an adapter is trained the model itself stays as it is, and both share it.
       reference: reference?.model ?? (model.model.adapter == nil ? model.model.copy() : model.model.withoutAdapter()),
       reward: reward)
+    follower = StoryFollower(
+      model, reference: trainer.referenceModel, reward: reward, prompts: trainer.prompts,
+      maxNewTokens: recipe.maxNewTokens, seed: recipe.seed)
     var resolved = recipe
     if trainer.prompts.count > 1 { resolved.samplesPerPrompt = trainer.groupSize }
     manifest = RunManifest(
@@ -85,11 +85,11 @@ public final class AlignmentRun {
         if let every = recipe.checkpointEvery, completed % every == 0, completed < recipe.steps {
           try saveCheckpoint(completed, writer)
         }
-        if Self.isFollowed(completed) { try follow(completed, writer) }
+        if StoryFollower.follows(completed) { try follow(completed, writer) }
         report(metrics, samples)
       }
       if completed > 0 { try saveCheckpoint(completed, writer) }
-      if !Self.isFollowed(completed) { try follow(completed, writer) }
+      if !StoryFollower.follows(completed) { try follow(completed, writer) }
     } catch {
       // A step that failed changed nothing: the state before it is worth keeping, if the disk still takes it.
       // Where writing about a step failed, the model is a step ahead of what the folder tells.
@@ -125,7 +125,11 @@ public final class AlignmentRun {
         step: number, index: index, prompt: step.prompts[index].text, tokenIDs: step.stories[index].tokens,
         text: step.texts[index], reward: step.rewards[index], advantage: step.advantages[index],
         logProbability: Float(step.stories[index].logProbability),
-        finishReason: step.stories[index].isFinished ? .stop : .length)
+        finishReason: step.stories[index].isFinished ? .stop : .length,
+        logProbabilities: step.tokenStatistics[index].logProbabilities,
+        referenceLogProbabilities: step.tokenStatistics[index].referenceLogProbabilities,
+        entropies: step.tokenStatistics[index].entropies,
+        tokenBytes: model.pieces(of: step.stories[index].tokens, after: step.prompts[index]).map(\.utf8.count))
     }
     try writer.append(samples: samples)
     let metrics = StepMetrics(step, number: number, seconds: seconds)
@@ -133,25 +137,10 @@ public final class AlignmentRun {
     return (metrics, samples)
   }
 
-  /// Whether stories are told and trees drawn after a step: 0, 1, 2, 4, 8 and so on, since most changes early. The last
-  /// step is followed, too.
-  private static func isFollowed(_ step: Int) -> Bool { step & (step - 1) == 0 }
-
-  /// Tells the followed stories with the model as it is after `step` updates, and keeps them.
+  /// Keeps what the stories and the trees look like after `step` updates.
   private func follow(_ step: Int, _ writer: RunWriter) throws {
-    let prompts = Array(trainer.prompts.prefix(Self.followedStoryCount))
-    let count = Self.followedStoryCount / prompts.count
-    let room = model.model.contextLength - prompts.reduce(0) { max($0, $1.ids.count) }
-    let settings = Storyteller.Settings(maxNewTokens: min(room, Self.followedStoryTokens), seed: recipe.seed)
-    let stories = Storyteller(model).tell(prompts: prompts, count: count, settings: settings)
-    let texts = stories.enumerated().map { model.text(of: $1.tokens, after: prompts[$0 / count]) }
-    let rewards = try reward.rewards(for: texts.enumerated().map { prompts[$0 / count].lead + $1 })
-    try writer.append(
-      followedStories: stories.indices.map { index in
-        FollowedStory(
-          step: step, index: index, prompt: prompts[index / count].text, text: texts[index], reward: rewards[index],
-          finishReason: stories[index].isFinished ? .stop : .length, tokens: [])
-      })
+    try writer.append(followedStories: try follower.stories(step: step))
+    try writer.append(storyTrees: follower.trees(step: step))
   }
 }
 

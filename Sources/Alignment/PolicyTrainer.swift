@@ -23,6 +23,8 @@ public final class PolicyTrainer {
     public var rewards: [Float]
     /// Advantage of each story.
     public var advantages: [Float]
+    /// What both models thought of the tokens of each story.
+    public var tokenStatistics: [TokenStatistics] = []
     /// Groups whose stories all earned the same, so that leave-one-out learns nothing from them.
     public var tiedGroups: Int
     /// The loss, in its own unit.
@@ -148,6 +150,9 @@ public final class PolicyTrainer {
       stories: recipe.samples, partSize: recipe.microBatch, budget: recipe.memory)
   }
 
+  /// The frozen model that KL is measured to.
+  var referenceModel: any LanguageModel { reference.model }
+
   /// Updates so far.
   public var updateCount: Int { optimizer.stepCount }
 
@@ -250,6 +255,7 @@ public final class PolicyTrainer {
           weight: policy.adapter == nil ? gradients.pointer + policy.headOffset : nil))
       policy.backward(tree, activations: activations, hiddenGradient: hiddenGradient, gradients: gradients)
     }
+    step.tokenStatistics += paths.map { TokenStatistics($0, rows: rows, firstRow: firstRow, loss: loss) }
     step.loss += loss.value
     for (row, count) in rows.sampleCounts.enumerated() {
       step.klForward += Double(loss.forwardKLs[row]) * Double(count)

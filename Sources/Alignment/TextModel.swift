@@ -150,6 +150,17 @@ public struct TextModel: Sendable {
     tokenizer.decode(tokens, isContinuation: !prompt.lead.isEmpty)
   }
 
+  /// What each of `tokens` adds to what they say after a prompt: together, ``text(of:after:)``.
+  ///
+  /// A token that ends within a character adds nothing; the one that completes the character adds it.
+  public func pieces(of tokens: [Int], after prompt: ModelPrompt) -> [String] {
+    var decoder = StreamingDecoder(tokenizer: tokenizer, isContinuation: !prompt.lead.isEmpty)
+    var pieces = tokens.map { decoder.append($0) }
+    let rest = decoder.finish()
+    if !pieces.isEmpty { pieces[pieces.count - 1] += rest }
+    return pieces
+  }
+
   /// The ids of a prompt, after the beginning-of-text token where the tokenizer puts one there; of an empty prompt that token alone.
   ///
   /// - Throws: ``AlignmentError`` for an empty prompt of a model without such a token, and for a prompt that leaves no room for

@@ -16,7 +16,7 @@ public func logSumExp(_ logits: Floats, count: Int) -> Float {
 }
 
 /// Replaces logits by probabilities; returns their entropy in nats.
-func probabilitiesInPlace(_ logits: MutableFloats, _ normalizer: Float, count: Int) -> Float {
+public func probabilitiesInPlace(_ logits: MutableFloats, _ normalizer: Float, count: Int) -> Float {
   var entropies = Vector.zero
   var entropy: Float = 0
   forEachVector(count) { i in

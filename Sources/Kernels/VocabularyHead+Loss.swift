@@ -113,6 +113,7 @@ private struct HeadLossRows {
   let forwardWeights: Floats
   let reverseWeights: Floats
   let logProbabilities: MutableFloats
+  let referenceLogProbabilities: MutableFloats
   let entropies: MutableFloats
   let forwardKLs: MutableFloats
   let reverseKLs: MutableFloats
@@ -125,10 +126,13 @@ private struct HeadLossRows {
     for target in targets { logProbabilities[target] = logits[Int(tokens[target])] - normalizer }
     let reverseWeight = reverseWeights[row]
     if let referenceLogits {
+      let referenceNormalizer = logSumExp(referenceLogits, count: count)
+      for target in targets {
+        referenceLogProbabilities[target] = referenceLogits[Int(tokens[target])] - referenceNormalizer
+      }
       // Differences of log-probabilities, not of sums: KLs of 1e-6 nats must not drown in rounding.
       let divergence = compareRows(
-        logits, normalizer, referenceLogits, logSumExp(referenceLogits, count: count), count: count,
-        keepsDifferences: reverseWeight != 0)
+        logits, normalizer, referenceLogits, referenceNormalizer, count: count, keepsDifferences: reverseWeight != 0)
       entropies[row] = divergence.entropy
       forwardKLs[row] = divergence.forward
       reverseKLs[row] = divergence.reverse
@@ -160,21 +164,25 @@ extension HeadLoss {
           forwardKLWeights.withUnsafeBufferPointer { forwardWeights in
             reverseKLWeights.withUnsafeBufferPointer { reverseWeights in
               targetLogProbabilities.withUnsafeMutableBufferPointer { logProbabilities in
-                entropies.withUnsafeMutableBufferPointer { entropies in
-                  forwardKLs.withUnsafeMutableBufferPointer { forwardKLs in
-                    reverseKLs.withUnsafeMutableBufferPointer { reverseKLs in
-                      // An array without elements has no address; none of its elements is then read.
-                      guard let starts = starts.baseAddress, let forwardWeights = forwardWeights.baseAddress,
-                        let reverseWeights = reverseWeights.baseAddress, let entropies = entropies.baseAddress,
-                        let forwardKLs = forwardKLs.baseAddress, let reverseKLs = reverseKLs.baseAddress,
-                        let tokens = tokens.baseAddress, let weights = weights.baseAddress,
-                        let logProbabilities = logProbabilities.baseAddress
-                      else { return }
-                      body(
-                        HeadLossRows(
-                          starts: starts, tokens: tokens, weights: weights, forwardWeights: forwardWeights,
-                          reverseWeights: reverseWeights, logProbabilities: logProbabilities, entropies: entropies,
-                          forwardKLs: forwardKLs, reverseKLs: reverseKLs))
+                targetReferenceLogProbabilities.withUnsafeMutableBufferPointer { referenceLogProbabilities in
+                  entropies.withUnsafeMutableBufferPointer { entropies in
+                    forwardKLs.withUnsafeMutableBufferPointer { forwardKLs in
+                      reverseKLs.withUnsafeMutableBufferPointer { reverseKLs in
+                        // An array without elements has no address; none of its elements is then read.
+                        guard let starts = starts.baseAddress, let forwardWeights = forwardWeights.baseAddress,
+                          let reverseWeights = reverseWeights.baseAddress, let entropies = entropies.baseAddress,
+                          let forwardKLs = forwardKLs.baseAddress, let reverseKLs = reverseKLs.baseAddress,
+                          let tokens = tokens.baseAddress, let weights = weights.baseAddress,
+                          let logProbabilities = logProbabilities.baseAddress,
+                          let referenceLogProbabilities = referenceLogProbabilities.baseAddress
+                        else { return }
+                        body(
+                          HeadLossRows(
+                            starts: starts, tokens: tokens, weights: weights, forwardWeights: forwardWeights,
+                            reverseWeights: reverseWeights, logProbabilities: logProbabilities,
+                            referenceLogProbabilities: referenceLogProbabilities, entropies: entropies,
+                            forwardKLs: forwardKLs, reverseKLs: reverseKLs))
+                      }
                     }
                   }
                 }

@@ -88,6 +88,8 @@ public struct HeadLoss: Sendable {
 
   /// log p of each target, in nats.
   public internal(set) var targetLogProbabilities: [Float]
+  /// log of the reference's probability of each target, in nats; zero without a reference.
+  public internal(set) var targetReferenceLogProbabilities: [Float]
   /// Entropy of p at each row, in nats.
   public internal(set) var entropies: [Float]
   /// KL(reference || p) at each row, in nats; zero without a reference.
@@ -114,6 +116,7 @@ public struct HeadLoss: Sendable {
       zip(self.forwardKLWeights, self.reverseKLWeights).allSatisfy { $0 == 0 || $1 == 0 },
       "a row can be held to its reference by one direction of KL only")
     targetLogProbabilities = [Float](repeating: 0, count: targetTokens.count)
+    targetReferenceLogProbabilities = targetLogProbabilities
     entropies = zeros
     forwardKLs = zeros
     reverseKLs = zeros

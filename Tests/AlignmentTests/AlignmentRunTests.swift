@@ -91,7 +91,7 @@ struct AlignmentRunTests {
         #expect(abs((line["reward_max"] as? Double ?? .nan) - (rewards.max() ?? .nan)) < 1e-6)
       }
       let pairs = try RunReader(folder: out).storyPairs()
-      #expect(pairs.count == 8 && pairs.allSatisfy { $0.prompt == "abc" })
+      #expect(pairs.count == 4 && pairs.allSatisfy { $0.prompt == "abc" })
       #expect(pairs.map(\.before) != pairs.map(\.after))
 
       #expect(RunFolder.checkpointSteps(in: out) == [2, 3])
@@ -125,7 +125,7 @@ struct AlignmentRunTests {
       #expect(reader.checkpointSteps == [2])
       let checkpoint = try TextModel(named: reader.checkpointFolder(step: 2).path)
       #expect(checkpoint.model.parameters.array == run.model.model.parameters.array)
-      #expect(try reader.storyPairs().count == 8)
+      #expect(try reader.storyPairs().count == 4)
     }
   }
 
@@ -175,7 +175,9 @@ struct AlignmentRunTests {
           $0.weightDecay = 1e3
         })
       let out = folder.appending(path: "out")
-      let error = #expect(throws: AlignmentError.self) { try run.run(in: out, report: { _, _ in }, shouldStop: { false }) }
+      let error = #expect(throws: AlignmentError.self) {
+        try run.run(in: out, report: { _, _ in }, shouldStop: { false })
+      }
       guard case .diverged(let step, _) = error else {
         Issue.record("\(error.map { "\($0)" } ?? "nothing") instead of a divergence")
         return

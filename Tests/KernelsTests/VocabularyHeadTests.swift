@@ -25,6 +25,9 @@ extension KernelTests {
     private func checkValues(_ loss: HeadLoss, _ plain: Reference.HeadValues, _ label: String) {
       if !plain.logProbabilities.isEmpty {
         check(loss.targetLogProbabilities, plain.logProbabilities, within: 2e-6, floor: 5, "log p of \(label)")
+        check(
+          loss.targetReferenceLogProbabilities, plain.referenceLogProbabilities, within: 2e-6, floor: 5,
+          "log r of \(label)")
       }
       check(loss.entropies, plain.entropies, within: 2e-6, floor: 5, "entropies of \(label)")
       check(loss.forwardKLs, plain.forwardKLs, within: 2e-6, floor: 5, "forward KLs of \(label)")

@@ -50,6 +50,8 @@ extension Reference {
     public var value = 0.0
     /// log p of each target, row after row.
     public var logProbabilities: [Double] = []
+    /// log of the reference's probability of each target, row after row; zeros without a reference.
+    public var referenceLogProbabilities: [Double] = []
     /// Entropy of each row.
     public var entropies: [Double] = []
     /// KL(reference || p) of each row.
@@ -79,10 +81,13 @@ extension Reference {
         gradient[target.token] -= target.weight
       }
       result.entropies.append(logP.map { -exponential($0) * $0 }.reduce(0, +))
+      result.referenceLogProbabilities += loss.targets.map { _ in 0 }
       var forward = 0.0
       var reverse = 0.0
       if let referenceLogits {
         let logR = logSoftmax(Array(referenceLogits[row * size..<(row + 1) * size]))
+        result.referenceLogProbabilities.removeLast(loss.targets.count)
+        result.referenceLogProbabilities += loss.targets.map { logR[$0.token] }
         for token in 0..<size {
           forward += exponential(logR[token]) * (logR[token] - logP[token])
           reverse += exponential(logP[token]) * (logP[token] - logR[token])
