@@ -15,6 +15,8 @@ package final class FrozenReference {
   }
 
   let model: any LanguageModel
+  /// Nodes at the beginning of every tree that are computed by themselves; 0 for none.
+  private let promptLength: Int
   private let activations: Activations
   /// [capacity, vocabularySize]; what is never written takes no memory.
   private let logits: FloatBuffer
@@ -41,10 +43,20 @@ package final class FrozenReference {
   /// Nodes that are computed together.
   package static let partSize = 1_024
 
-  /// A reference whose stories have at most `depth` tokens, prompt included, and which keeps the logits of at most
-  /// `cacheRows` prefixes.
-  package init(_ model: any LanguageModel, depth: Int, cacheRows: Int) {
+  /// A reference whose stories have at most `depth` tokens, prompt included.
+  ///
+  /// What it says must not depend on what it said before, or a run that is resumed would end otherwise. So nothing is kept where
+  /// an unbranched path can be long enough to be computed by products, which the missing of a branch would decide.
+  ///
+  /// - Parameters:
+  ///   - promptLength: tokens that all stories begin with: a path of their own. Nil where prompts differ.
+  ///   - cacheRows: prefixes whose logits are kept, at most.
+  package init(_ model: any LanguageModel, depth: Int, promptLength: Int? = nil, cacheRows: Int) {
     self.model = model
+    let isShort = depth < TreeAttention.shortestChain
+    let isShortAfterPrompt = promptLength.map { depth - $0 < TreeAttention.shortestChain } ?? false
+    self.promptLength = isShort || !isShortAfterPrompt ? 0 : promptLength ?? 0
+    let cacheRows = isShort || isShortAfterPrompt ? cacheRows : 0
     activations = model.makeActivations(capacity: max(Self.partSize, 2 * depth), keepsForBackward: false)
     capacity = min(cacheRows, Self.capacityLimit)
     logits = FloatBuffer(count: capacity * model.vocabularySize, isZeroed: false)
@@ -107,7 +119,9 @@ package final class FrozenReference {
     var members: [(node: Int, place: Int)] = []
     var places = [Int](repeating: -1, count: tree.count)
     func finish() {
-      model.forward(part, activations: activations)
+      let split = min(promptLength, part.count)
+      model.forward(part, nodes: 0..<split, activations: activations)
+      model.forward(part, nodes: split..<part.count, activations: activations)
       lastFlops += model.forwardFlops(part)
       for (node, place) in members where hiddenRows[node] >= 0 {
         (hidden.pointer + hiddenRows[node] * size).update(from: activations.hidden.pointer + place * size, count: size)

@@ -124,7 +124,8 @@ public final class PolicyTrainer {
     hiddenGradient = FloatBuffer(count: capacity * policy.hiddenSize, isZeroed: false)
     keptLogits = FloatBuffer(count: plan.keptLogitRows * policy.vocabularySize, isZeroed: false)
     self.reference = FrozenReference(
-      reference, depth: longest + recipe.maxNewTokens, cacheRows: plan.referenceCacheRows)
+      reference, depth: longest + recipe.maxNewTokens, promptLength: prompts.count == 1 ? longest : nil,
+      cacheRows: plan.referenceCacheRows)
   }
 
   private static func memoryPlan(

@@ -1,5 +1,8 @@
 /// The sizes of one causal attention layer over a tree of tokens.
 public struct TreeAttention: Sendable {
+  /// Unbranched paths of this length are computed by matrix products; below it they do not pay. The two ways differ in the last bits.
+  public static let shortestChain = 12
+
   /// Heads of the queries.
   public var headCount: Int
   /// Heads of keys and values; `headCount / keyValueHeadCount` query heads read the same one (Ainslie et al. 2023).
@@ -116,12 +119,9 @@ enum TreeRun {
   /// Nodes in any arrangement, in ascending order, handled one by one.
   case scattered([Int])
 
-  /// Below this length matrix products do not pay.
-  private static let shortestChain = 12
-
   /// Takes a range of nodes apart: long chains first, then the rest.
   static func runs(parents: UnsafePointer<Int32>, nodes: Range<Int>, window: Int) -> [TreeRun] {
-    guard nodes.count >= shortestChain else { return [.scattered(Array(nodes))] }
+    guard nodes.count >= TreeAttention.shortestChain else { return [.scattered(Array(nodes))] }
     let first = nodes.lowerBound
     var childCounts = [Int32](repeating: 0, count: nodes.count)
     var onlyChild = [Int32](repeating: -1, count: nodes.count)
@@ -138,7 +138,7 @@ enum TreeRun {
       guard parent < first || childCounts[parent - first] != 1 else { continue }
       var chain = [node]
       while let last = chain.last, childCounts[last - first] == 1 { chain.append(Int(onlyChild[last - first])) }
-      guard chain.count >= shortestChain else {
+      guard chain.count >= TreeAttention.shortestChain else {
         scattered += chain
         continue
       }
