@@ -2,7 +2,7 @@ import Checkpoints
 public import Foundation
 import Kernels
 import Rewards
-public import Runs
+import Runs
 import Tokenizers
 import Transformers
 
@@ -24,9 +24,9 @@ public final class AlignmentRun {
   /// The model that is trained.
   public let model: TextModel
   private let reward: any Reward
-  private let trainer: PolicyTrainer
-  private let follower: StoryFollower
-  private let manifest: RunManifest
+  let trainer: PolicyTrainer
+  let follower: StoryFollower
+  let manifest: RunManifest
 
   /// Loads and checks everything that the recipe names; nothing is written yet.
   ///
@@ -53,6 +53,8 @@ public final class AlignmentRun {
       maxNewTokens: recipe.maxNewTokens, seed: recipe.seed)
     var resolved = recipe
     if trainer.prompts.count > 1 { resolved.samplesPerPrompt = trainer.groupSize }
+    // What fitted the memory then need not be what fits when the run is resumed, and it changes the last bits.
+    if trainer.partSize < recipe.samples { resolved.microBatch = trainer.partSize }
     manifest = RunManifest(
       programVersion: programVersion, recipe: try resolved.json, seed: recipe.seed,
       model: .init(name: recipe.model, sha256: try model.weightsChecksum()),
@@ -62,89 +64,41 @@ public final class AlignmentRun {
       platform: platformDescription, threadCount: Threads.count)
   }
 
-  /// Trains, writing the run folder as it goes.
+  /// Loads and checks everything that the run in `folder` uses, to go on with it; nothing is written yet.
   ///
-  /// - Parameters:
-  ///   - folder: where the run goes; it must not hold anything yet.
-  ///   - willStart: called once the folder is there.
-  ///   - report: called after each step with its metrics and samples, once all of the step is in the folder.
-  ///   - shouldStop: asked between steps.
-  /// - Throws: what made the run fail; the folder then says so, and keeps the last state as a checkpoint.
-  public func run(
-    in folder: URL, willStart: () -> Void = {}, report: (StepMetrics, [SampleRecord]) -> Void, shouldStop: () -> Bool
-  ) throws -> Outcome {
-    let writer = try RunWriter(folder: folder, manifest: manifest)
-    defer { writer.close() }
-    willStart()
-    var completed = 0
-    do {
-      try follow(0, writer)
-      while completed < recipe.steps, !shouldStop() {
-        let (metrics, samples) = try step(completed + 1, writer)
-        completed += 1
-        if let every = recipe.checkpointEvery, completed % every == 0, completed < recipe.steps {
-          try saveCheckpoint(completed, writer)
-        }
-        if StoryFollower.follows(completed) { try follow(completed, writer) }
-        report(metrics, samples)
-      }
-      if completed > 0 { try saveCheckpoint(completed, writer) }
-      if !StoryFollower.follows(completed) { try follow(completed, writer) }
-    } catch {
-      // A step that failed changed nothing: the state before it is worth keeping, if the disk still takes it.
-      // Where writing about a step failed, the model is a step ahead of what the folder tells.
-      if completed > 0, trainer.updateCount == completed { try? saveCheckpoint(completed, writer) }
-      try? writer.update(status: .failed, message: "\(error)")
-      throw error
+  /// - Throws: `RunError` where the folder is no run, one clear error where the run is finished, or uses what is not there any more
+  ///   or has changed.
+  public convenience init(resuming folder: URL) throws {
+    let manifest = try RunReader(folder: folder).manifest
+    guard manifest.status != .finished else {
+      let last = RunFolder.checkpoint(step: manifest.completedSteps, in: folder)
+      throw AlignmentError.text(
+        reason: "the run in \(folder.path) is finished; to train on, start a new run from its last model: "
+          + "tinyalign align --model \(last.path)")
     }
-    if completed < recipe.steps {
-      try writer.update(status: .interrupted)
-      return .interrupted(afterStep: completed)
+    try self.init(recipe: try Recipe(json: manifest.recipe, name: folder.appending(path: RunFolder.manifest).path))
+    for (now, then) in [
+      (self.manifest.model, manifest.model), (self.manifest.reference, manifest.reference),
+      (self.manifest.rewardModel, manifest.rewardModel),
+    ] where now?.sha256 != then?.sha256 {
+      throw AlignmentError.model(
+        name: then?.name ?? now?.name ?? "",
+        reason: "has other weights than when the run in \(folder.path) began; put back those with the SHA-256 "
+          + "\(then?.sha256 ?? "none")")
     }
-    try writer.update(status: .finished)
-    return .finished
-  }
-
-  private func saveCheckpoint(_ step: Int, _ writer: RunWriter) throws {
-    let folder = writer.checkpointFolder(step: step)
-    if recipe.loraSaving == .adapter, let adapter = trainer.policy.adapter {
-      try model.save(adapter, to: folder)
-    } else {
-      try model.save(trainer.policy, to: folder)
-    }
-  }
-
-  /// One update, written to the run folder.
-  private func step(_ number: Int, _ writer: RunWriter) throws -> (StepMetrics, [SampleRecord]) {
-    let clock = ContinuousClock()
-    let start = clock.now
-    let step = try trainer.step(number)
-    let seconds = (clock.now - start) / .seconds(1)
-    let samples = step.stories.indices.map { index in
-      SampleRecord(
-        step: number, index: index, prompt: step.prompts[index].text, tokenIDs: step.stories[index].tokens,
-        text: step.texts[index], reward: step.rewards[index], advantage: step.advantages[index],
-        logProbability: Float(step.stories[index].logProbability),
-        finishReason: step.stories[index].isFinished ? .stop : .length,
-        logProbabilities: step.tokenStatistics[index].logProbabilities,
-        referenceLogProbabilities: step.tokenStatistics[index].referenceLogProbabilities,
-        entropies: step.tokenStatistics[index].entropies,
-        tokenBytes: model.pieces(of: step.stories[index].tokens, after: step.prompts[index]).map(\.utf8.count))
-    }
-    try writer.append(samples: samples)
-    let metrics = StepMetrics(step, number: number, seconds: seconds)
-    try writer.append(metrics: metrics)
-    return (metrics, samples)
-  }
-
-  /// Keeps what the stories and the trees look like after `step` updates.
-  private func follow(_ step: Int, _ writer: RunWriter) throws {
-    try writer.append(followedStories: try follower.stories(step: step))
-    try writer.append(storyTrees: follower.trees(step: step))
   }
 }
 
 extension Recipe {
+  /// The recipe of a run, as ``json`` wrote it.
+  init(json: JSONValue, name: String) throws {
+    do {
+      self = try JSONDecoder().decode(Recipe.self, from: Data(try json.encoded()))
+    } catch is DecodingError {
+      throw AlignmentError.recipe(file: name, reason: "holds a recipe that this version does not know")
+    }
+  }
+
   /// The settings as `run.json` keeps them.
   var json: JSONValue {
     get throws {
@@ -156,7 +110,7 @@ extension Recipe {
 }
 
 extension StepMetrics {
-  fileprivate init(_ step: PolicyTrainer.Step, number: Int, seconds: Double) {
+  init(_ step: PolicyTrainer.Step, number: Int, seconds: Double) {
     let count = Double(step.rewards.count)
     let mean = step.rewards.reduce(0.0) { $0 + Double($1) } / count
     let variance = step.rewards.reduce(0.0) { $0 + (Double($1) - mean) * (Double($1) - mean) } / count

@@ -154,6 +154,12 @@ public final class PolicyTrainer {
   /// The frozen model that KL is measured to.
   var referenceModel: any LanguageModel { reference.model }
 
+  /// What training goes on from.
+  var state: TrainingState { TrainingState(parameters: policy.trainedParameters, optimizer: optimizer) }
+
+  /// Stories that are computed at once.
+  var partSize: Int { parts[0].count }
+
   /// Updates so far.
   public var updateCount: Int { optimizer.stepCount }
 
@@ -213,9 +219,12 @@ public final class PolicyTrainer {
     step.entropy /= tokens
     try times.measure(\.optimizer) {
       step.gradientNorm = gradientNorm(gradients)
-      guard step.gradientNorm.isFinite else {
+      guard step.gradientNorm.isFinite, step.loss.isFinite, step.klForward.isFinite, step.klReverse.isFinite else {
+        let story = step.tokenStatistics.firstIndex { !$0.isFinite }
         throw AlignmentError.diverged(
-          step: number, reason: "the gradient is not finite; lower --learning-rate or raise --kl-coefficient")
+          step: number,
+          reason: "the \(step.loss.isFinite ? "gradient" : "loss") is not finite; lower --learning-rate or raise "
+            + "--kl-coefficient" + (story.map { " (seen first in story \($0): \(texts[$0]))" } ?? ""))
       }
       step.learningRate = recipe.learningRate * schedule.factor(step: number)
       optimizer.step(

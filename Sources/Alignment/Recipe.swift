@@ -20,6 +20,14 @@ public struct Recipe: Codable, Sendable, Equatable {
     case adapter
   }
 
+  /// What is done with a step whose rewards, loss or gradient are not all finite; it is never applied.
+  public enum NonFiniteHandling: String, Codable, Sendable, CaseIterable {
+    /// The run stops, with the state before the step kept.
+    case stop
+    /// The step is noted as skipped, and the next one begins.
+    case skip
+  }
+
   /// The model that training starts from: a folder, or `tinystories`.
   public var model = EmbeddedModel.name
   /// The frozen model that KL is measured to; nil takes ``model``.
@@ -81,6 +89,12 @@ public struct Recipe: Codable, Sendable, Equatable {
   public var loraSaving = AdapterSaving.merged
   /// Steps between checkpoints; nil keeps only the last.
   public var checkpointEvery: Int?
+  /// Checkpoints that are kept, the newest; nil keeps all.
+  public var keep: Int?
+  /// Beside those, the checkpoint with the highest mean reward at a forward KL (nats per token) below this is kept; nil keeps none.
+  public var keepBestBelowKL: Double?
+  /// What is done where a number is not finite.
+  public var nonFinite = NonFiniteHandling.stop
   /// Stories computed at once, which bounds memory; nil takes all. The gradient is the same.
   public var microBatch: Int?
   /// Memory that the whole run may take; nil takes what it needs, up to three quarters of the computer's.
@@ -157,6 +171,12 @@ public struct Recipe: Codable, Sendable, Equatable {
     case loraSaving = "lora_saving"
     /// See ``Recipe/checkpointEvery``.
     case checkpointEvery = "checkpoint_every"
+    /// See ``Recipe/keep``.
+    case keep
+    /// See ``Recipe/keepBestBelowKL``.
+    case keepBestBelowKL = "keep_best_below_kl"
+    /// See ``Recipe/nonFinite``.
+    case nonFinite = "non_finite"
     /// See ``Recipe/microBatch``.
     case microBatch = "micro_batch"
     /// See ``Recipe/memory``.
@@ -207,6 +227,9 @@ public struct Recipe: Codable, Sendable, Equatable {
     try readOptional(.loraTargets, &loraTargets)
     try decodeChoice(values, .loraSaving, &loraSaving)
     try readOptional(.checkpointEvery, &checkpointEvery)
+    try readOptional(.keep, &keep)
+    try readOptional(.keepBestBelowKL, &keepBestBelowKL)
+    try decodeChoice(values, .nonFinite, &nonFinite)
     try readOptional(.microBatch, &microBatch)
     try readOptional(.memory, &memory)
     try read(.seed, &seed)
@@ -269,6 +292,12 @@ public struct Recipe: Codable, Sendable, Equatable {
       try check(loraRank != nil || !isGiven, key, "needs --lora-rank: without it the whole model is trained")
     }
     try check(checkpointEvery.map { $0 >= 1 } ?? true, .checkpointEvery, "must be at least 1")
+    try check(keep.map { $0 >= 1 } ?? true, .keep, "must be at least 1")
+    try check(
+      keep == nil || checkpointEvery != nil, .keep, "needs --checkpoint-every: without it only the last one is written")
+    try check(
+      keepBestBelowKL.map { $0 > 0 && $0.isFinite } ?? true, .keepBestBelowKL, "must be a finite number above 0")
+    try check(keepBestBelowKL == nil || keep != nil, .keepBestBelowKL, "needs --keep: without it all are kept")
     try check(microBatch.map { $0 >= 1 } ?? true, .microBatch, "must be at least 1")
   }
 

@@ -6,6 +6,8 @@ import Yams
 public struct RecipeLayers {
   private var mapping: [(key: String, value: Node)] = []
   private let name: String
+  /// Whether a setting was put on top.
+  public private(set) var isChanged = false
 
   /// Names of the presets in the program.
   public static var presets: [String] {
@@ -68,6 +70,7 @@ public struct RecipeLayers {
 
   private mutating func replace(_ key: Recipe.CodingKeys, with node: Node) {
     remove(key)
+    isChanged = true
     mapping.append((key.rawValue, node))
   }
 

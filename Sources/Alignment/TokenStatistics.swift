@@ -10,6 +10,11 @@ public struct TokenStatistics: Sendable, Equatable {
   /// Entropy of the policy where each token was drawn, nats.
   public var entropies: [Float] = []
 
+  /// Whether no number is infinite or none at all.
+  var isFinite: Bool {
+    [logProbabilities, referenceLogProbabilities, entropies].allSatisfy { $0.allSatisfy(\.isFinite) }
+  }
+
   /// Of one path, from the loss over the rows of all paths.
   ///
   /// - Parameter firstRow: the node of the first row; rows and nodes run side by side.

@@ -120,7 +120,20 @@ public final class AtomicFileWriter {
 /// A name beside `url` that nothing else uses; short, since the final name may have the greatest length allowed.
 func temporarySibling(of url: URL) -> URL {
   let number = String(UInt64.random(in: .min ... .max), radix: 16)
-  return url.deletingLastPathComponent().appending(path: ".tinyalign-\(number).tmp")
+  return url.deletingLastPathComponent().appending(path: "\(temporaryPrefix)\(number)\(temporarySuffix)")
+}
+
+private let temporaryPrefix = ".tinyalign-"
+private let temporarySuffix = ".tmp"
+
+/// Removes what a process that was killed while it wrote left beside the files and folders that it meant to write.
+///
+/// - Precondition: no other process writes in `folder`.
+public func removeUnfinishedFiles(in folder: URL) {
+  for name in (try? FileManager.default.contentsOfDirectory(atPath: folder.path)) ?? []
+  where name.hasPrefix(temporaryPrefix) && name.hasSuffix(temporarySuffix) {
+    try? FileManager.default.removeItem(at: folder.appending(path: name))
+  }
 }
 
 /// The error of the last system call, whose `errno` must not have been overwritten.

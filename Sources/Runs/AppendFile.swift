@@ -22,6 +22,18 @@ struct AppendFile: ~Copyable {
 
   deinit { _ = close(descriptor) }
 
+  /// Makes what was written outlive a power cut.
+  func sync() throws {
+    while fsync(descriptor) != 0 {
+      if errno == EINTR { continue }
+      // Some file systems cannot sync: there is nothing to wait for.
+      guard errno == EINVAL || errno == ENOTSUP else {
+        throw RunError.cannotWrite(path: path, reason: lastSystemError())
+      }
+      return
+    }
+  }
+
   /// Appends all of `bytes` or, where that fails, nothing.
   mutating func append(_ bytes: [UInt8]) throws {
     let problem: String? = bytes.withUnsafeBytes { source in
@@ -49,13 +61,28 @@ struct AppendFile: ~Copyable {
 func lastSystemError() -> String { String(cString: strerror(errno)) }
 
 /// Writes a whole file so that a reader sees the old one or the new one, never a part.
-func replaceFile(path: String, with bytes: [UInt8]) throws {
+///
+/// - Parameter isLasting: whether it must outlive a power cut from now on.
+func replaceFile(path: String, with bytes: [UInt8], isLasting: Bool) throws {
   let temporary = path + ".tmp"
-  var file = try AppendFile(path: temporary, length: 0)
-  try file.append(bytes)
+  do {
+    var file = try AppendFile(path: temporary, length: 0)
+    try file.append(bytes)
+    if isLasting { try file.sync() }
+  } catch {
+    _ = unlink(temporary)
+    throw error
+  }
   guard rename(temporary, path) == 0 else {
     let reason = lastSystemError()
     _ = unlink(temporary)
     throw RunError.cannotWrite(path: path, reason: reason)
+  }
+  if isLasting {
+    let folder = open((path as NSString).deletingLastPathComponent, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    if folder >= 0 {
+      _ = fsync(folder)
+      _ = close(folder)
+    }
   }
 }

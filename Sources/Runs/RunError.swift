@@ -4,6 +4,8 @@ public import Foundation
 public enum RunError: Error, Equatable, LocalizedError, CustomStringConvertible {
   /// A new run was asked for in a folder that already holds something.
   case folderNotEmpty(path: String)
+  /// Another process is writing to the folder.
+  case inUse(path: String)
   /// A file or folder could not be created or written.
   case cannotWrite(path: String, reason: String)
   /// A file or folder could not be read.
@@ -24,6 +26,8 @@ public enum RunError: Error, Equatable, LocalizedError, CustomStringConvertible 
     switch self {
     case .folderNotEmpty(let path):
       "the run folder \(path) is not empty: choose another folder, remove this one, or resume the run in it"
+    case .inUse(let path):
+      "another process is writing to the run folder \(path): wait until it has ended, or stop it"
     case .cannotWrite(let path, let reason):
       "cannot write \(path): \(reason); check the permissions and the free space, or choose another folder"
     case .cannotRead(let path, let reason):

@@ -14,6 +14,10 @@ public enum RunFolder {
   public static let storyTrees = "story_trees.jsonl"
   /// `before_after.jsonl`: a ``StoryPair`` a line, in runs before ``followedStories`` was written.
   static let storyPairs = "before_after.jsonl"
+  /// `skipped_steps.jsonl`: a ``SkippedStep`` a line; there is none where no step was skipped.
+  public static let skippedSteps = "skipped_steps.jsonl"
+  /// `training_state.safetensors`: what a run that is not finished needs to go on exactly where it was.
+  public static let trainingState = "training_state.safetensors"
   /// `training_metrics.svg`: the curves.
   public static let figure = "training_metrics.svg"
   /// `report.html`: the report.

@@ -97,6 +97,18 @@ public struct RunReader: Sendable {
     return (trees, end)
   }
 
+  /// The steps that were not applied.
+  ///
+  /// - Throws: ``RunError/damaged(path:line:reason:)`` or ``RunError/cannotRead(path:reason:)``.
+  public func skippedSteps() throws -> [SkippedStep] {
+    var steps: [SkippedStep] = []
+    try file(RunFolder.skippedSteps).objects { scanner in
+      steps.append(try SkippedStep(&scanner))
+      return .go
+    }
+    return steps
+  }
+
   /// The followed stories before training and as they were last told; none where no update is done.
   ///
   /// - Throws: ``RunError/damaged(path:line:reason:)`` or ``RunError/cannotRead(path:reason:)``.

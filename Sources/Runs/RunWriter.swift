@@ -7,6 +7,8 @@ import Synchronization
 public final class RunWriter: Sendable {
   private struct State: ~Copyable {
     var manifest: RunManifest
+    var lock: FolderLock?
+    var followedSteps: Set<Int>
     var metrics: AppendFile?
     var samples: AppendFile?
     var followedStories: AppendFile?
@@ -15,6 +17,12 @@ public final class RunWriter: Sendable {
 
   /// The run folder.
   public let folder: URL
+  /// Steps that were finished when the folder was opened: 0 of a new run.
+  public let finishedSteps: Int
+  /// Those of them that were not applied.
+  public let skippedSteps: Set<Int>
+  /// Steps of a resumed run whose followed stories and trees are in the folder already.
+  public var followedSteps: Set<Int> { state.withLock { $0.followedSteps } }
   private let state: Mutex<State>
 
   /// Starts a run in `folder`, which is created.
@@ -35,38 +43,70 @@ public final class RunWriter: Sendable {
     }
     guard present.isEmpty else { throw RunError.folderNotEmpty(path: folder.path) }
     self.folder = folder
+    finishedSteps = 0
+    skippedSteps = []
     state = Mutex(
       State(
-        manifest: manifest, metrics: try Self.file(RunFolder.metrics, in: folder),
+        manifest: manifest, lock: try FolderLock(folder), followedSteps: [],
+        metrics: try Self.file(RunFolder.metrics, in: folder),
         samples: try Self.file(RunFolder.samples, in: folder),
         followedStories: try Self.file(RunFolder.followedStories, in: folder),
         storyTrees: try Self.file(RunFolder.storyTrees, in: folder)))
-    try writeManifest(manifest)
+    try writeManifest(manifest, isLasting: true)
   }
 
-  /// Takes up the run in `folder` after `steps` finished steps: whatever is there of later steps is cut off, and the
-  /// status is running again.
+  /// Takes up the run in `folder` after its finished steps: whatever is there of a step that was not finished is cut off, and
+  /// the status is running again.
   ///
-  /// - Throws: ``RunError`` where the folder is no run, cannot be read or written, or has fewer finished steps.
-  public init(resuming folder: URL, afterStep steps: Int) throws {
-    var manifest = try RunReader(folder: folder).manifest
+  /// - Parameter following: which steps stories are followed after, and how many stories and trees each of them has; what was
+  ///   written of others, where the run stopped, is cut off.
+  /// - Throws: ``RunError`` where the folder is no run, is in use, cannot be read or written, or lacks a step.
+  public init(resuming folder: URL, following: (step: (Int) -> Bool, stories: Int, trees: Int)) throws {
+    let reader = try RunReader(folder: folder)
+    var manifest = reader.manifest
+    let lock = try FolderLock(folder)
+    let skipped = Set(try reader.skippedSteps().map(\.step))
+    let steps = try Self.finishedSteps(in: folder.appending(path: RunFolder.metrics).path, skipped: skipped)
     manifest.status = .running
     manifest.message = nil
     manifest.completedSteps = steps
     self.folder = folder
-    let metrics = folder.appending(path: RunFolder.metrics).path
-    let last = try Self.lengthOfSteps(upTo: steps, in: metrics).last
-    guard last == steps else {
-      throw RunError.damaged(
-        path: metrics, line: last + 1, reason: "no metrics of step \(last + 1), cannot resume after step \(steps)")
+    finishedSteps = steps
+    skippedSteps = skipped
+    let stories = try Self.followedSteps(RunFolder.followedStories, in: folder, count: following.stories)
+    let trees = try Self.followedSteps(RunFolder.storyTrees, in: folder, count: following.trees)
+    let followed = stories.intersection(trees).filter { $0 <= steps && following.step($0) }
+    func file(_ name: String, where isKept: (Int) -> Bool) throws -> AppendFile {
+      let path = folder.appending(path: name).path
+      return try AppendFile(path: path, length: try Self.length(of: path, where: isKept))
     }
     state = Mutex(
       State(
-        manifest: manifest, metrics: try Self.file(RunFolder.metrics, in: folder, upTo: steps),
-        samples: try Self.file(RunFolder.samples, in: folder, upTo: steps),
-        followedStories: try Self.file(RunFolder.followedStories, in: folder, upTo: steps),
-        storyTrees: try Self.file(RunFolder.storyTrees, in: folder, upTo: steps)))
-    try writeManifest(manifest)
+        manifest: manifest, lock: lock, followedSteps: followed, metrics: try file(RunFolder.metrics) { $0 <= steps },
+        samples: try file(RunFolder.samples) { $0 <= steps },
+        followedStories: try file(RunFolder.followedStories) { followed.contains($0) },
+        storyTrees: try file(RunFolder.storyTrees) { followed.contains($0) }))
+    try writeManifest(manifest, isLasting: true)
+  }
+
+  /// Cuts off everything of the steps after `steps`, which is then written again.
+  ///
+  /// - Throws: ``RunError``.
+  public func cut(afterStep steps: Int) throws {
+    try state.withLock { state in
+      func cut(_ name: String, _ file: inout AppendFile?) throws {
+        let path = folder.appending(path: name).path
+        guard file != nil else { throw RunError.closed(path: folder.path) }
+        file = try AppendFile(path: path, length: try Self.length(of: path) { $0 <= steps })
+      }
+      try cut(RunFolder.metrics, &state.metrics)
+      try cut(RunFolder.samples, &state.samples)
+      try cut(RunFolder.followedStories, &state.followedStories)
+      try cut(RunFolder.storyTrees, &state.storyTrees)
+      state.followedSteps = state.followedSteps.filter { $0 <= steps }
+      state.manifest.completedSteps = steps
+      try writeManifest(state.manifest, isLasting: true)
+    }
   }
 
   /// The manifest as it stands.
@@ -92,7 +132,23 @@ public final class RunWriter: Sendable {
       guard state.metrics != nil else { throw RunError.closed(path: folder.path) }
       try state.metrics?.append(line)
       state.manifest.completedSteps = metrics.step
-      try writeManifest(state.manifest)
+      // What the metrics say anyway need not be waited for.
+      try writeManifest(state.manifest, isLasting: false)
+    }
+  }
+
+  /// Notes a step that was not applied, and counts it as completed.
+  ///
+  /// - Throws: ``RunError/cannotWrite(path:reason:)``.
+  public func append(skipped step: SkippedStep) throws {
+    let path = folder.appending(path: RunFolder.skippedSteps).path
+    let line = try Self.lines([step], step: step.step) { $0.write(to: &$1) }
+    try state.withLock { state in
+      // A line that was torn off is dropped.
+      var file = try AppendFile(path: path, length: try Self.length(of: path) { $0 < step.step })
+      try file.append(line)
+      state.manifest.completedSteps = step.step
+      try writeManifest(state.manifest, isLasting: false)
     }
   }
 
@@ -124,7 +180,7 @@ public final class RunWriter: Sendable {
   public func update(_ change: (inout RunManifest) -> Void) throws {
     try state.withLock { state in
       change(&state.manifest)
-      try writeManifest(state.manifest)
+      try writeManifest(state.manifest, isLasting: true)
     }
   }
 
@@ -141,29 +197,29 @@ public final class RunWriter: Sendable {
   /// `checkpoints/step-NNNNNN`; nothing is created.
   public func checkpointFolder(step: Int) -> URL { RunFolder.checkpoint(step: step, in: folder) }
 
-  /// Closes the files; the manifest can still be updated.
+  /// Closes the files and lets others write to the folder; the manifest can still be updated.
   public func close() {
     state.withLock { state in
       state.metrics = nil
       state.samples = nil
       state.followedStories = nil
       state.storyTrees = nil
+      state.lock = nil
     }
   }
 
-  private func writeManifest(_ manifest: RunManifest) throws {
+  private func writeManifest(_ manifest: RunManifest, isLasting: Bool) throws {
     let bytes = try manifest.json.encoded(pretty: true) + [UInt8(ascii: "\n")]
-    try replaceFile(path: folder.appending(path: RunFolder.manifest).path, with: bytes)
+    try replaceFile(path: folder.appending(path: RunFolder.manifest).path, with: bytes, isLasting: isLasting)
   }
 
-  /// Opens a file of lines for appending, cut after the lines of the first `steps` steps.
-  private static func file(_ name: String, in folder: URL, upTo steps: Int? = nil) throws -> AppendFile {
-    let path = folder.appending(path: name).path
-    return try AppendFile(path: path, length: try steps.map { try lengthOfSteps(upTo: $0, in: path).length } ?? 0)
+  /// Creates a file of lines.
+  private static func file(_ name: String, in folder: URL) throws -> AppendFile {
+    try AppendFile(path: folder.appending(path: name).path, length: 0)
   }
 
   /// Records as lines of JSON.
-  private static func lines<Record>(
+  static func lines<Record>(
     _ records: [Record], step: Int, _ write: (Record, inout JSONWriter) -> Void
   ) throws -> [UInt8] {
     var writer = JSONWriter(capacity: records.count * 384)
@@ -175,23 +231,52 @@ public final class RunWriter: Sendable {
     return writer.bytes
   }
 
-  /// How many bytes the lines of the first `steps` steps take, and the last step among them.
-  private static func lengthOfSteps(upTo steps: Int, in path: String) throws -> (length: Int, last: Int) {
-    var length = 0
+  /// The last step of the metrics, which must have a line for each step from 1 on that was not skipped.
+  private static func finishedSteps(in path: String, skipped: Set<Int>) throws -> Int {
     var last = 0
-    let end = try LineFile(path: path).read { line, number, offset in
-      length = offset
+    func pass() { while skipped.contains(last + 1) { last += 1 } }
+    try forEachStep(in: path) { step, number, _ in
+      pass()
+      guard step == last + 1 else {
+        throw RunError.damaged(path: path, line: number, reason: "step \(step) follows step \(last)")
+      }
+      last = step
+      return .go
+    }
+    pass()
+    return last
+  }
+
+  /// The steps that a file has `count` lines of each.
+  private static func followedSteps(_ name: String, in folder: URL, count: Int) throws -> Set<Int> {
+    var counts: [Int: Int] = [:]
+    try forEachStep(in: folder.appending(path: name).path) { step, _, _ in
+      counts[step, default: 0] += 1
+      return .go
+    }
+    return Set(counts.filter { $0.value == count }.keys)
+  }
+
+  /// How many bytes the lines take up to the first whose step is not kept.
+  private static func length(of path: String, where isKept: (Int) -> Bool) throws -> Int {
+    var length = 0
+    try forEachStep(in: path) { step, _, end in
+      guard isKept(step) else { return .stop }
+      length = end
+      return .go
+    }
+    return length
+  }
+
+  /// Calls `body` with the step and the number of each whole line, and the byte after it.
+  private static func forEachStep(in path: String, _ body: (Int, Int, Int) throws -> LineFile.Next) throws {
+    try LineFile(path: path).read { line, number, offset in
       do {
-        let step = try LineFile.step(of: line)
-        if step > steps { return .stop }
-        last = step
+        return try body(try LineFile.step(of: line), number, offset + line.count + 1)
       } catch let problem as JSONProblem {
         throw RunError.damaged(path: path, line: number, reason: problem.reason)
       }
-      length = offset + line.count + 1
-      return .go
     }
-    return (min(length, end), last)
   }
 
   /// The file that stands where `folder` or a folder above it should be, in words.

@@ -17,8 +17,10 @@ public final class Optimizer {
   public let weightDecay: Float
   /// Updates so far.
   public private(set) var stepCount = 0
-  private let firstMoments: FloatBuffer?
-  private let secondMoments: FloatBuffer?
+  /// The running mean of each parameter's gradient; nil where the optimiser needs none.
+  public let firstMoments: FloatBuffer?
+  /// The running mean of its square; nil where the optimiser needs none.
+  public let secondMoments: FloatBuffer?
 
   /// An optimiser of `parameterCount` parameters.
   public init(_ kind: OptimizerKind, weightDecay: Float, parameterCount: Int) {
@@ -32,6 +34,9 @@ public final class Optimizer {
       secondMoments = nil
     }
   }
+
+  /// Takes up where an optimiser was after `stepCount` updates, whose moments have been copied into these.
+  public func resume(afterStep stepCount: Int) { self.stepCount = stepCount }
 
   /// One update.
   ///

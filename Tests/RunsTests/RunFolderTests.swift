@@ -140,7 +140,12 @@ private func writeRun(in folder: URL, steps: ClosedRange<Int>, samples count: In
       try first.update(status: .interrupted, message: "stopped")
       first.close()
       try append("{\"step\":6,\"torn", to: "samples.jsonl", in: parts)
-      let second = try RunWriter(resuming: parts, afterStep: 3)
+      try append("{\"step\":6,\"torn", to: "metrics.jsonl", in: parts)
+      let second = try resumed(parts)
+      #expect(second.manifest.completedSteps == 5 && second.finishedSteps == 5)
+      #expect(throws: RunError.inUse(path: parts.path)) { try resumed(parts) }
+      // What comes out otherwise the second time is written again.
+      try second.cut(afterStep: 3)
       #expect(second.manifest.completedSteps == 3)
       #expect(second.manifest.status == .running)
       for step in 4...6 {
@@ -150,10 +155,71 @@ private func writeRun(in folder: URL, steps: ClosedRange<Int>, samples count: In
       for file in ["run.json", "metrics.jsonl", "samples.jsonl"] {
         #expect(try text(file, in: parts) == text(file, in: whole))
       }
-      #expect(throws: RunError.self) { try RunWriter(resuming: parts, afterStep: 7) }
-      #expect(throws: RunError.self) { try RunWriter(resuming: parent, afterStep: 0) }
-      #expect(try RunWriter(resuming: parts, afterStep: 0).manifest.completedSteps == 0)
+      #expect(throws: RunError.notARun(path: parent.path)) { try resumed(parent) }
+      try second.cut(afterStep: 0)
       #expect(try RunReader(folder: parts).metrics().isEmpty)
+    }
+  }
+
+  /// Takes up a run whose stories, two of them, and tree are followed after steps 0 and 4.
+  private func resumed(_ folder: URL) throws -> RunWriter {
+    try RunWriter(resuming: folder, following: (step: { [0, 4].contains($0) }, stories: 2, trees: 1))
+  }
+
+  @Test func `followed stories and trees that are not whole, or not due, are cut off`() throws {
+    // What the two files hold: steps of stories, steps of trees; and what is left of both.
+    let cases: [(stories: [Int], trees: [Int], left: Set<Int>)] = [
+      ([0, 0, 4, 4], [0, 4], [0, 4]), ([0, 0, 4], [0], [0]), ([0, 0, 4, 4], [0], [0]), ([0, 0, 3, 3], [0, 3], [0]),
+      ([0], [], []), ([], [], []), ([0, 0, 4, 4, 5, 5], [0, 4, 5], [0, 4]),
+    ]
+    for (stories, trees, left) in cases {
+      try withTemporaryFolder { parent in
+        let folder = parent.appending(path: "run")
+        let writer = try writeRun(in: folder, steps: 1...5)
+        for (place, step) in stories.enumerated() {
+          try writer.append(followedStories: [followedStory(step: step, index: place % 2)])
+        }
+        for step in trees { try writer.append(storyTrees: [storyTree(step: step)]) }
+        writer.close()
+        try append("{\"step\":5,\"torn", to: "story_trees.jsonl", in: folder)
+        let second = try resumed(folder)
+        #expect(second.followedSteps == left, "\(stories) \(trees)")
+        let reader = try RunReader(folder: folder)
+        #expect(Set(try reader.followedStories().stories.map(\.step)) == left)
+        #expect(Set(try reader.storyTrees().trees.map(\.step)) == left)
+      }
+    }
+  }
+
+  @Test func `a run that lacks a step cannot be resumed`() throws {
+    try withTemporaryFolder { parent in
+      let folder = parent.appending(path: "run")
+      let writer = try writeRun(in: folder, steps: 1...2)
+      try writer.append(metrics: metrics(step: 4))
+      writer.close()
+      #expect { try resumed(folder) } throws: { "\($0)".contains("metrics.jsonl, line 3: step 4 follows step 2") }
+    }
+  }
+
+  @Test func `steps that are done again are compared with what was recorded`() throws {
+    try withTemporaryFolder { parent in
+      let folder = parent.appending(path: "run")
+      try writeRun(in: folder, steps: 1...3).close()
+      let recorded = try RecordedSteps(in: folder, afterStep: 1)
+      let samples = (0..<3).map { sample(step: 2, index: $0) }
+      var same = metrics(step: 2)
+      same.seconds = 9
+      same.secondsSplit.rollout = 8
+      #expect(try recorded.agree(samples: samples, metrics: same))
+      var other = same
+      other.loss = other.loss.nextUp
+      #expect(try !recorded.agree(samples: samples, metrics: other))
+      var changed = samples
+      changed[2].logProbability = changed[2].logProbability.nextUp
+      #expect(try !recorded.agree(samples: changed, metrics: same))
+      #expect(try !recorded.agree(samples: samples.dropLast(), metrics: same))
+      #expect(try !recorded.agree(samples: samples, metrics: metrics(step: 1)))
+      #expect(try !recorded.agree(samples: samples, metrics: metrics(step: 4)))
     }
   }
 
@@ -168,9 +234,9 @@ private func writeRun(in folder: URL, steps: ClosedRange<Int>, samples count: In
       let second = try reader.metrics(fromByte: first.end)
       #expect(second.metrics.isEmpty)
       #expect(second.end == first.end)
-      try RunWriter(resuming: folder, afterStep: 2).append(metrics: metrics(step: 3))
-      #expect(try reader.metrics(fromByte: second.end).metrics == [metrics(step: 3)])
       writer.close()
+      try resumed(folder).append(metrics: metrics(step: 3))
+      #expect(try reader.metrics(fromByte: second.end).metrics == [metrics(step: 3)])
     }
   }
 

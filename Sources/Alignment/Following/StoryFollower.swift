@@ -41,6 +41,9 @@ struct StoryFollower {
   /// Whether stories are told after a step: 0, 4, 8, 16 and so on, since most changes early.
   static func follows(_ step: Int) -> Bool { step & (step - 1) == 0 && step != 1 && step != 2 }
 
+  /// How many stories are told after a step.
+  var storyCount: Int { Self.storyCount / prompts.count * prompts.count }
+
   /// Tells the stories with the model as it is after `step` updates.
   ///
   /// - Throws: what the reward throws.
@@ -101,8 +104,8 @@ struct StoryFollower {
 // MARK: - Trees
 
 extension StoryFollower {
-  /// Prompts that have a tree.
-  private static let treeCount = 3
+  /// Prompts that have a tree, at most.
+  private static let treeLimit = 3
   /// Tokens after the prompt, at most.
   private static let treeDepth = 6
   /// What is less probable than this under both models is not unfolded.
@@ -130,8 +133,15 @@ extension StoryFollower {
 
   /// The trees of the first prompts with the model as it is after `step` updates.
   func trees(step: Int) -> [StoryTree] {
+    treePrompts.map { tree(step: step, prompt: $0) }
+  }
+
+  /// How many trees there are after a step.
+  var treeCount: Int { treePrompts.count }
+
+  private var treePrompts: ArraySlice<ModelPrompt> {
     var seen: Set<[Int]> = []
-    return prompts.filter { seen.insert($0.ids).inserted }.prefix(Self.treeCount).map { tree(step: step, prompt: $0) }
+    return prompts.filter { seen.insert($0.ids).inserted }.prefix(Self.treeLimit)
   }
 
   private func tree(step: Int, prompt: ModelPrompt) -> StoryTree {

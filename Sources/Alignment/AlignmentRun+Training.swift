@@ -1,0 +1,228 @@
+import Checkpoints
+public import Foundation
+public import Runs
+import Transformers
+
+/// What a run says while it goes on with what is in its folder.
+public enum ResumeEvent: Sendable, Equatable {
+  /// The folder has all of the first `finished` steps; those after `state` are done once more, to see that they come out the same.
+  case resumed(finished: Int, state: Int)
+  /// A step came out otherwise than it was recorded: by another program or on another processor. It and what follows is
+  /// written again.
+  case differs(step: Int)
+}
+
+extension AlignmentRun {
+  /// Trains, writing the run folder as it goes.
+  ///
+  /// - Parameters:
+  ///   - folder: where the run goes; it must not hold anything yet.
+  ///   - willStart: called once the folder is there.
+  ///   - stateInterval: seconds between the states that a run can be resumed from; what came after the last is done again.
+  ///   - report: called after each step with its metrics and samples, once all of the step is in the folder.
+  ///   - shouldStop: asked between steps.
+  /// - Throws: what made the run fail; the folder then says so, and keeps the last state as a checkpoint.
+  public func run(
+    in folder: URL, stateInterval: Double = 30, willStart: () -> Void = {},
+    report: (StepMetrics, [SampleRecord]) -> Void, shouldStop: () -> Bool
+  ) throws -> Outcome {
+    let writer = try RunWriter(folder: folder, manifest: manifest)
+    defer { writer.close() }
+    willStart()
+    return try train(writer, from: 0, replaying: nil, stateInterval, { _ in }, report, shouldStop)
+  }
+
+  /// Goes on with the run in `folder`, which ``init(resuming:)`` was given, as if it had never stopped.
+  ///
+  /// - Parameters:
+  ///   - stateInterval: seconds between the states that a run can be resumed from.
+  ///   - notice: called with what there is to say about the folder.
+  ///   - report: called after each step that was not done before.
+  ///   - shouldStop: asked between steps.
+  /// - Throws: what made the run fail, as ``run(in:willStart:report:shouldStop:)`` does.
+  public func resume(
+    in folder: URL, stateInterval: Double = 30, notice: (ResumeEvent) -> Void = { _ in },
+    report: (StepMetrics, [SampleRecord]) -> Void,
+    shouldStop: () -> Bool
+  ) throws -> Outcome {
+    let writer = try RunWriter(
+      resuming: folder,
+      following: (
+        step: { [recipe] in StoryFollower.follows($0) || $0 == recipe.steps }, stories: follower.storyCount,
+        trees: follower.treeCount
+      ))
+    defer { writer.close() }
+    removeUnfinishedFiles(in: folder)
+    removeUnfinishedFiles(in: RunFolder.checkpoint(step: 0, in: folder).deletingLastPathComponent())
+    let file = folder.appending(path: RunFolder.trainingState)
+    var state = 0
+    // Where the metrics were lost that led to it, a state is of no use.
+    if FileManager.default.fileExists(atPath: file.path), try TrainingState.step(of: file) <= writer.finishedSteps {
+      state = try trainer.state.read(from: file)
+    }
+    notice(.resumed(finished: writer.finishedSteps, state: state))
+    let recorded = try RecordedSteps(in: folder, afterStep: state)
+    return try train(writer, from: state, replaying: recorded, stateInterval, notice, report, shouldStop)
+  }
+
+  private func train(
+    _ writer: RunWriter, from state: Int, replaying recorded: RecordedSteps?, _ stateInterval: Double,
+    _ notice: (ResumeEvent) -> Void,
+    _ report: (StepMetrics, [SampleRecord]) -> Void, _ shouldStop: () -> Bool
+  ) throws -> Outcome {
+    var completed = state
+    var finished = writer.finishedSteps
+    // Where writing about a step failed, the model is a step ahead of what the folder tells.
+    var isAhead = false
+    var saving = StateSaving(
+      trainer.state, file: writer.folder.appending(path: RunFolder.trainingState), interval: stateInterval)
+    do {
+      if StoryFollower.follows(completed) { try follow(completed, writer) }
+      while completed < recipe.steps, !shouldStop() {
+        let number = completed + 1
+        let done = try step(number, writer, isNew: number > finished)
+        if let (metrics, samples) = done {
+          isAhead = true
+          if number <= finished, try recorded?.agree(samples: samples, metrics: metrics) != true {
+            notice(.differs(step: number))
+            try writer.cut(afterStep: completed)
+            finished = completed
+          }
+          if number > finished {
+            try writer.append(samples: samples)
+            try writer.append(metrics: metrics)
+          }
+          isAhead = false
+        }
+        completed = number
+        if StoryFollower.follows(completed) { try follow(completed, writer) }
+        try saveRegularCheckpoint(completed, writer)
+        try saving.save(afterStep: completed)
+        if let (metrics, samples) = done, number > finished { report(metrics, samples) }
+      }
+      if completed > 0 {
+        try saveCheckpoint(completed, writer)
+        try removeCheckpoints(in: writer.folder, before: completed)
+      }
+      if !StoryFollower.follows(completed) { try follow(completed, writer) }
+      if completed < recipe.steps, completed > 0 { try saving.save(afterStep: completed, isDue: true) }
+    } catch {
+      // A step that failed changed nothing: the state before it is worth keeping, if the disk still takes it.
+      if completed > 0, !isAhead {
+        try? saveCheckpoint(completed, writer)
+        try? saving.save(afterStep: completed, isDue: true)
+      }
+      try? writer.update(status: .failed, message: "\(error)")
+      throw error
+    }
+    if completed < recipe.steps {
+      try writer.update(status: .interrupted)
+      return .interrupted(afterStep: completed)
+    }
+    try writer.update(status: .finished)
+    saving.remove()
+    return .finished
+  }
+
+  /// Saves the checkpoint that the recipe asks for after a step, and removes those that it does not keep.
+  private func saveRegularCheckpoint(_ step: Int, _ writer: RunWriter) throws {
+    guard let every = recipe.checkpointEvery, step % every == 0, step < recipe.steps else { return }
+    if !FileManager.default.fileExists(atPath: writer.checkpointFolder(step: step).path) {
+      try saveCheckpoint(step, writer)
+    }
+    try removeCheckpoints(in: writer.folder, before: step)
+  }
+
+  /// Removes the checkpoints that the recipe does not keep, of those up to a step.
+  private func removeCheckpoints(in folder: URL, before step: Int) throws {
+    guard let keep = recipe.keep else { return }
+    let present = RunFolder.checkpointSteps(in: folder).filter { $0 <= step }
+    var kept = Set(present.suffix(keep))
+    if let limit = recipe.keepBestBelowKL {
+      let metrics = try RunReader(folder: folder).metrics().filter { present.contains($0.step) && $0.klForward < limit }
+      if let best = metrics.max(by: { $0.rewardMean < $1.rewardMean }) { kept.insert(best.step) }
+    }
+    for step in present where !kept.contains(step) {
+      try FileManager.default.removeItem(at: RunFolder.checkpoint(step: step, in: folder))
+    }
+  }
+
+  private func saveCheckpoint(_ step: Int, _ writer: RunWriter) throws {
+    let folder = writer.checkpointFolder(step: step)
+    if recipe.loraSaving == .adapter, let adapter = trainer.policy.adapter {
+      try model.save(adapter, to: folder)
+    } else {
+      try model.save(trainer.policy, to: folder)
+    }
+  }
+
+  /// One update; nil where it was not applied, which is then noted.
+  private func step(
+    _ number: Int, _ writer: RunWriter, isNew: Bool
+  ) throws -> (metrics: StepMetrics, samples: [SampleRecord])? {
+    let clock = ContinuousClock()
+    let start = clock.now
+    let step: PolicyTrainer.Step
+    do {
+      step = try trainer.step(number)
+    } catch AlignmentError.diverged(_, let reason) where recipe.nonFinite == .skip {
+      if isNew { try writer.append(skipped: SkippedStep(step: number, reason: reason)) }
+      return nil
+    }
+    let seconds = (clock.now - start) / .seconds(1)
+    let samples = step.stories.indices.map { index in
+      SampleRecord(
+        step: number, index: index, prompt: step.prompts[index].text, tokenIDs: step.stories[index].tokens,
+        text: step.texts[index], reward: step.rewards[index], advantage: step.advantages[index],
+        logProbability: Float(step.stories[index].logProbability),
+        finishReason: step.stories[index].isFinished ? .stop : .length,
+        logProbabilities: step.tokenStatistics[index].logProbabilities,
+        referenceLogProbabilities: step.tokenStatistics[index].referenceLogProbabilities,
+        entropies: step.tokenStatistics[index].entropies,
+        tokenBytes: model.pieces(of: step.stories[index].tokens, after: step.prompts[index]).map(\.utf8.count))
+    }
+    return (StepMetrics(step, number: number, seconds: seconds), samples)
+  }
+
+  /// Keeps what the stories and the trees look like after `step` updates, unless the run had come so far already.
+  private func follow(_ step: Int, _ writer: RunWriter) throws {
+    guard !writer.followedSteps.contains(step) else { return }
+    try writer.append(followedStories: try follower.stories(step: step))
+    try writer.append(storyTrees: follower.trees(step: step))
+  }
+}
+
+/// Writes the training state now and then, so that little is lost when the program is ended without a word.
+private struct StateSaving {
+  private let state: TrainingState
+  private let file: URL
+  private let clock = ContinuousClock()
+  private var last: ContinuousClock.Instant
+  /// Seconds that writing took last.
+  private var cost = 0.0
+
+  /// Seconds from one writing to the next.
+  private let interval: Double
+  /// Writing takes no more than this share of the time.
+  private static let share = 0.05
+
+  init(_ state: TrainingState, file: URL, interval: Double) {
+    self.interval = interval
+    self.state = state
+    self.file = file
+    last = clock.now
+  }
+
+  /// Writes the state after a step, where enough time has passed or `isDue`.
+  mutating func save(afterStep step: Int, isDue: Bool = false) throws {
+    let passed = (clock.now - last) / .seconds(1)
+    guard isDue || interval == 0 || passed >= max(interval, cost / Self.share) else { return }
+    let start = clock.now
+    try state.write(step: step, to: file)
+    last = clock.now
+    cost = (last - start) / .seconds(1)
+  }
+
+  /// Removes what a finished run does not need.
+  func remove() { try? FileManager.default.removeItem(at: file) }
+}
