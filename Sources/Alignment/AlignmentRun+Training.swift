@@ -169,7 +169,18 @@ extension AlignmentRun {
       if isNew { try writer.append(skipped: SkippedStep(step: number, reason: reason)) }
       return nil
     }
-    let seconds = (clock.now - start) / .seconds(1)
+    return records(of: step, number, seconds: (clock.now - start) / .seconds(1))
+  }
+
+  /// A step done once more, with the model as it is.
+  func repeated(_ number: Int) throws -> (metrics: StepMetrics, samples: [SampleRecord]) {
+    records(of: try trainer.step(number), number, seconds: 0)
+  }
+
+  /// What the run folder keeps of a step.
+  private func records(
+    of step: PolicyTrainer.Step, _ number: Int, seconds: Double
+  ) -> (metrics: StepMetrics, samples: [SampleRecord]) {
     let samples = step.stories.indices.map { index in
       SampleRecord(
         step: number, index: index, prompt: step.prompts[index].text, tokenIDs: step.stories[index].tokens,
@@ -187,8 +198,12 @@ extension AlignmentRun {
   /// Keeps what the stories and the trees look like after `step` updates, unless the run had come so far already.
   private func follow(_ step: Int, _ writer: RunWriter) throws {
     guard !writer.followedSteps.contains(step) else { return }
-    try writer.append(followedStories: try follower.stories(step: step))
-    try writer.append(storyTrees: follower.trees(step: step))
+    do {
+      try writer.append(followedStories: try follower.stories(step: step))
+      try writer.append(storyTrees: follower.trees(step: step))
+    } catch RunError.notFinite where recipe.nonFinite == .skip {
+      // A model that has come to this has nothing to show.
+    }
   }
 }
 

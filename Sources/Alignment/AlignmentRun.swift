@@ -76,6 +76,12 @@ public final class AlignmentRun {
         reason: "the run in \(folder.path) is finished; to train on, start a new run from its last model: "
           + "tinyalign align --model \(last.path)")
     }
+    try self.init(repeating: folder)
+  }
+
+  /// Loads and checks everything that the run in `folder` used.
+  convenience init(repeating folder: URL) throws {
+    let manifest = try RunReader(folder: folder).manifest
     try self.init(recipe: try Recipe(json: manifest.recipe, name: folder.appending(path: RunFolder.manifest).path))
     for (now, then) in [
       (self.manifest.model, manifest.model), (self.manifest.reference, manifest.reference),

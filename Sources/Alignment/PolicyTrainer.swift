@@ -219,13 +219,7 @@ public final class PolicyTrainer {
     step.entropy /= tokens
     try times.measure(\.optimizer) {
       step.gradientNorm = gradientNorm(gradients)
-      guard step.gradientNorm.isFinite, step.loss.isFinite, step.klForward.isFinite, step.klReverse.isFinite else {
-        let story = step.tokenStatistics.firstIndex { !$0.isFinite }
-        throw AlignmentError.diverged(
-          step: number,
-          reason: "the \(step.loss.isFinite ? "gradient" : "loss") is not finite; lower --learning-rate or raise "
-            + "--kl-coefficient" + (story.map { " (seen first in story \($0): \(texts[$0]))" } ?? ""))
-      }
+      try checkFinite(step, number)
       step.learningRate = recipe.learningRate * schedule.factor(step: number)
       optimizer.step(
         policy.trainedParameters, gradients: gradients, learningRate: Float(step.learningRate),
@@ -233,6 +227,22 @@ public final class PolicyTrainer {
     }
     step.times = times
     return step
+  }
+
+  /// Refuses a step with a number that is not finite, before anything is updated.
+  private func checkFinite(_ step: Step, _ number: Int) throws {
+    let story = zip(step.stories, step.tokenStatistics).enumerated().first { _, pair in
+      !pair.0.logProbability.isFinite || !pair.1.isFinite
+    }?.offset
+    let metrics = [step.loss, step.klForward, step.klReverse, step.entropy]
+    let name =
+      !step.gradientNorm.isFinite
+      ? "the gradient" : story != nil ? "a log-probability" : metrics.allSatisfy(\.isFinite) ? nil : "the loss"
+    guard let name else { return }
+    throw AlignmentError.diverged(
+      step: number,
+      reason: "\(name) is not finite; lower --learning-rate or raise --kl-coefficient"
+        + (story.map { " (seen first in story \($0): \(step.prompts[$0].text)\(step.texts[$0]))" } ?? ""))
   }
 
   /// Adds the gradient of some of the step's stories, whose tree is in `activations`.

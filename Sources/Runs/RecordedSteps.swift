@@ -8,13 +8,20 @@ public struct RecordedSteps {
   /// Reads what is told of the steps after `step`.
   ///
   /// - Throws: ``RunError``.
-  public init(in folder: URL, afterStep step: Int) throws {
-    for line in try RunReader(folder: folder).metrics() where line.step > step { metrics[line.step] = line }
+  public init(in folder: URL, afterStep step: Int) throws { try self.init(in: folder) { $0 > step } }
+
+  /// Reads what is told of one step.
+  ///
+  /// - Throws: ``RunError``.
+  public init(in folder: URL, step: Int) throws { try self.init(in: folder) { $0 == step } }
+
+  private init(in folder: URL, where isAsked: (Int) -> Bool) throws {
+    for line in try RunReader(folder: folder).metrics() where isAsked(line.step) { metrics[line.step] = line }
     let path = folder.appending(path: RunFolder.samples).path
     try LineFile(path: path).read { line, number, _ in
       do {
         let number = try LineFile.step(of: line)
-        if number > step {
+        if isAsked(number) {
           samples[number] = Self.digest(line, after: samples[number])
           samples[number] = Self.digest([UInt8(ascii: "\n")], after: samples[number])
         }

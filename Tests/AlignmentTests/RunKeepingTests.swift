@@ -1,0 +1,169 @@
+import Alignment
+import Foundation
+import Kernels
+import Runs
+import TestSupport
+import Testing
+import Transformers
+
+/// Counts calls from 0.
+private final class Counter {
+  private var count = -1
+
+  func next() -> Int {
+    count += 1
+    return count
+  }
+}
+
+/// What a run keeps, skips, and can be held to.
+extension AlignmentRunTests {
+  private func diverging(in folder: URL) throws -> Recipe {
+    try recipe(in: folder) {
+      $0.steps = 12
+      $0.optimizer = .sgd
+      // Each update makes all parameters a thousand times larger, until products of them are infinite.
+      $0.learningRate = 1e3
+      $0.weightDecay = 1
+      $0.nonFinite = .skip
+    }
+  }
+
+  /// What is left of a run some of whose steps are skipped.
+  private struct Skipping: Equatable {
+    var skipped: [SkippedStep]
+    var done: [Int]
+    var samples: Data
+    var parameters: [Float]
+
+    init(_ folder: URL) throws {
+      let reader = try RunReader(folder: folder)
+      skipped = try reader.skippedSteps()
+      done = try reader.metrics().map(\.step)
+      samples = try Data(contentsOf: folder.appending(path: RunFolder.samples))
+      parameters = try TextModel(named: reader.checkpointFolder(step: 12).path).model.parameters.array
+    }
+  }
+
+  /// The same run, stopped after a step and gone on with.
+  private func resumed(after stop: Int, hasState: Bool, in folder: URL) throws -> Skipping {
+    let out = folder.appending(path: "parts-\(stop)-\(hasState)")
+    let asked = Counter()
+    _ = try AlignmentRun(recipe: diverging(in: folder)).run(
+      in: out, report: { _, _ in }, shouldStop: { asked.next() == stop })
+    let completed = try RunReader(folder: out).manifest.completedSteps
+    #expect(completed == stop)
+    if !hasState { try FileManager.default.removeItem(at: out.appending(path: RunFolder.trainingState)) }
+    _ = try AlignmentRun(resuming: out).resume(in: out, report: { _, _ in }, shouldStop: { false })
+    return try Skipping(out)
+  }
+
+  private func checkSkipping(in folder: URL) throws {
+    let out = folder.appending(path: "whole")
+    let outcome = try AlignmentRun(recipe: diverging(in: folder)).run(
+      in: out, report: { _, _ in }, shouldStop: { false })
+    #expect(outcome == .finished)
+    let whole = try Skipping(out)
+    let reasons = whole.skipped.map(\.reason)
+    #expect(!reasons.isEmpty)
+    for reason in reasons { #expect(reason.contains("is not finite")) }
+    #expect(reasons.joined().contains("seen first in story"))
+    let steps = (whole.done + whole.skipped.map(\.step)).sorted()
+    #expect(steps == Array(1...12) && !whole.done.isEmpty)
+    let manifest = try RunReader(folder: out).manifest
+    #expect(manifest.completedSteps == 12 && manifest.status == .finished)
+    let infinite = whole.parameters.filter { !$0.isFinite }
+    #expect(infinite.isEmpty)
+    for stop in [1, whole.skipped[0].step, 9] {
+      for hasState in [true, false] {
+        let other = try resumed(after: stop, hasState: hasState, in: folder)
+        #expect(other == whole, "stopped after \(stop), \(hasState ? "with" : "without") its state")
+      }
+    }
+  }
+
+  @Test func `steps that are not finite are skipped where the recipe says so, and a resumed run skips them, too`()
+    throws
+  {
+    try withModels { try checkSkipping(in: $0) }
+  }
+
+  /// The checkpoints that a run of eleven steps leaves, and its folder.
+  private func checkpoints(
+    _ name: String, in folder: URL, _ change: (inout Recipe) -> Void = { _ in }
+  ) throws -> (steps: [Int], reader: RunReader) {
+    let out = folder.appending(path: name)
+    let recipe = try recipe(in: folder) {
+      $0.steps = 11
+      $0.checkpointEvery = 2
+      change(&$0)
+    }
+    _ = try AlignmentRun(recipe: recipe).run(in: out, report: { _, _ in }, shouldStop: { false })
+    return (RunFolder.checkpointSteps(in: out), try RunReader(folder: out))
+  }
+
+  @Test func `the newest checkpoints are kept, and the best below a KL`() throws {
+    try withModels { folder in
+      let all = try checkpoints("all", in: folder)
+      #expect(all.steps == [2, 4, 6, 8, 10, 11])
+      let two = try checkpoints("two", in: folder) { $0.keep = 2 }
+      #expect(two.steps == [10, 11])
+      let metrics = try all.reader.metrics()
+      // A limit that some, but not all of the early checkpoints keep.
+      let limit = metrics[5].klForward
+      let candidates = metrics.filter { [2, 4, 6, 8, 10, 11].contains($0.step) && $0.klForward < limit }
+      let best = try #require(candidates.max { $0.rewardMean < $1.rewardMean })
+      let kept = try checkpoints("best", in: folder) {
+        $0.keep = 1
+        $0.keepBestBelowKL = limit
+      }.steps
+      #expect(kept == [best.step, 11].sorted() && best.step != 11)
+    }
+  }
+
+  /// What is said of step 3 where a sample of it was recorded otherwise.
+  private func verdict(_ folder: URL, _ change: (inout SampleRecord) -> Void) throws -> RunVerification.Verdict {
+    let file = folder.appending(path: RunFolder.samples)
+    let before = try Data(contentsOf: file)
+    var samples = try RunReader(folder: folder).samples(steps: 1...5)
+    change(&samples[13])
+    var lines = Data()
+    for sample in samples {
+      lines += try JSONEncoder().encode(sample)
+      lines.append(UInt8(ascii: "\n"))
+    }
+    try lines.write(to: file)
+    let verdict = try RunVerification(of: folder, step: 3).verdict
+    try before.write(to: file)
+    return verdict
+  }
+
+  @Test func `a step that is done again agrees with the folder, or says what differs`() throws {
+    try withModels { folder in
+      let out = folder.appending(path: "out")
+      let run = try AlignmentRun(
+        recipe: recipe(in: folder) {
+          $0.steps = 5
+          $0.checkpointEvery = 2
+        })
+      _ = try run.run(in: out, report: { _, _ in }, shouldStop: { false })
+      let reader = try RunReader(folder: out)
+      let verifiable = try RunVerification.verifiableSteps(of: reader)
+      #expect(verifiable == [1, 3, 5])
+      for step in verifiable { #expect(try RunVerification(of: out, step: step).verdict == .exact, "step \(step)") }
+      #expect { try RunVerification(of: out, step: 4) } throws: { "\($0)".contains("the steps 1, 3, 5") }
+
+      guard case .close(let worst) = try verdict(out, { $0.reward += 1e-4 }) else {
+        Issue.record("a small difference")
+        return
+      }
+      #expect(abs(worst - 1e-4) < 1e-6)
+      guard case .different = try verdict(out, { $0.reward += 0.01 }),
+        case .different = try verdict(out, { $0.tokenIDs[0] ^= 1 })
+      else {
+        Issue.record("a large difference")
+        return
+      }
+    }
+  }
+}
