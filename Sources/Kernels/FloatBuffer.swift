@@ -1,3 +1,11 @@
+import CPlatform
+
+#if canImport(Darwin)
+  import Darwin
+#else
+  import Glibc
+#endif
+
 /// A block of 32-bit floats, aligned to a cache line, freed with its owner.
 ///
 /// Pages that are never written cost no memory, so a buffer may be as large as the worst case needs.
@@ -9,10 +17,15 @@ public final class FloatBuffer: @unchecked Sendable {
   public let count: Int
 
   /// Memory for `count` floats, set to zero unless `isZeroed` is false.
+  ///
+  /// Where the system has no more memory to give, the program says so in one line and ends with status 1.
   public init(count: Int, isZeroed: Bool = true) {
     precondition(count >= 0, "a buffer cannot hold \(count) floats")
     self.count = count
-    let bytes = UnsafeMutableRawPointer.allocate(byteCount: max(count, 1) * MemoryLayout<Float>.stride, alignment: 64)
+    var bytes: UnsafeMutableRawPointer?
+    let size = max(count, 1).multipliedReportingOverflow(by: MemoryLayout<Float>.stride)
+    if size.overflow || posix_memalign(&bytes, 64, size.partialValue) != 0 { bytes = nil }
+    guard let bytes else { tinyalign_out_of_memory(count) }
     pointer = bytes.bindMemory(to: Float.self, capacity: max(count, 1))
     if isZeroed { pointer.update(repeating: 0, count: count) }
   }
@@ -23,7 +36,7 @@ public final class FloatBuffer: @unchecked Sendable {
     for (index, value) in values.enumerated() { pointer[index] = value }
   }
 
-  deinit { UnsafeMutableRawPointer(pointer).deallocate() }
+  deinit { free(pointer) }
 
   /// The whole block.
   public var elements: UnsafeMutableBufferPointer<Float> { UnsafeMutableBufferPointer(start: pointer, count: count) }

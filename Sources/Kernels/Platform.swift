@@ -1,6 +1,11 @@
 import CPlatform
 import Foundation
 
+/// From now on, ends the program with one clear line and status 1 where a file that is mapped became shorter while it was read.
+///
+/// For a program's first line: it takes the place of the handler of SIGBUS.
+public func reportLostMappings() { tinyalign_watch_mappings() }
+
 /// Operating system, processor architecture and what multiplies matrices, in words.
 public var platformDescription: String {
   #if arch(x86_64)
