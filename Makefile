@@ -39,6 +39,7 @@ lint:
 
 test: lint build reward-model
 	@Scripts/check-imports
+	@Scripts/install-test-dependencies
 	swift test $(SWIFT_FLAGS)
 
 clean:

@@ -94,6 +94,9 @@ let package = Package(
       ["ChatTemplates", "Checkpoints", "Kernels", "PolicyGradients", "Rewards", "Runs", "Tokenizers", "Transformers"]),
     tests("Reports", ["Runs"], goldens: true),
     tests("LivePage", ["Reports", "Runs"]),
+    // The live page in a real browser.
+    .testTarget(
+      name: "BrowserTests", dependencies: ["LivePage", "Runs", "TestSupport"], swiftSettings: strict),
     // It depends on the command so that the program under test is always built first.
     .testTarget(
       name: "CommandLineTests", dependencies: ["TestSupport", "TinyAlignCommand"], swiftSettings: strict),

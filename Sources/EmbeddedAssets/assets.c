@@ -47,8 +47,17 @@ static const unsigned char page_tree_js[] = {
 static const unsigned char page_heatmap_js[] = {
 #embed "page/heatmap.js"
 };
+// The live page's script is written in parts, one purpose each, that follow each other in one file.
 static const unsigned char page_page_js[] = {
 #embed "page/page.js"
+    ,
+#embed "page/page-runs.js"
+    ,
+#embed "page/page-stories.js"
+    ,
+#embed "page/page-change.js"
+    ,
+#embed "page/page-live.js"
 };
 
 #define ASSET(path, bytes) {path, bytes, sizeof bytes}

@@ -8,12 +8,15 @@ public struct RunCurve: Sendable {
   public var group: String?
   /// Its metrics, in order.
   public var metrics: [StepMetrics]
+  /// The norm that its gradients were clipped to, where they were.
+  public var clip: Double?
 
   /// A run with its metrics.
-  public init(label: String, group: String? = nil, metrics: [StepMetrics]) {
+  public init(label: String, group: String? = nil, metrics: [StepMetrics], clip: Double? = nil) {
     self.label = label
     self.group = group
     self.metrics = metrics
+    self.clip = clip
   }
 }
 
@@ -46,18 +49,37 @@ func klChart(_ metrics: [StepMetrics]) -> LineChart {
     ], includesZero: true)
 }
 
-/// The mean reward with its spread against steps; `withMaximum` adds the best story of each step.
-func rewardChart(_ metrics: [StepMetrics], withMaximum: Bool = false) -> LineChart {
+/// The mean reward with its spread against steps.
+func rewardChart(_ metrics: [StepMetrics]) -> LineChart {
+  LineChart(title: "Mean reward", series: Array(rewardSeries(metrics).prefix(1)))
+}
+
+/// The mean reward with its spread, and the best story of each step.
+func rewardSeries(_ metrics: [StepMetrics]) -> [Series] {
   let steps = metrics.map { Double($0.step) }
-  var series = [
-    Series(
-      label: "mean, ± one standard deviation", x: steps, y: metrics.map(\.rewardMean),
-      lower: metrics.map { $0.rewardMean - $0.rewardStd }, upper: metrics.map { $0.rewardMean + $0.rewardStd })
+  var mean = Series(
+    label: "mean, ± one standard deviation", x: steps, y: metrics.map(\.rewardMean),
+    lower: metrics.map { $0.rewardMean - $0.rewardStd }, upper: metrics.map { $0.rewardMean + $0.rewardStd })
+  mean.readingLabel = "mean"
+  return [
+    mean, Series(label: "best story", x: steps, y: metrics.map(\.rewardMax), color: 1, style: .dashed),
   ]
-  if withMaximum {
-    series.append(Series(label: "best story", x: steps, y: metrics.map(\.rewardMax), color: 1, style: .dashed))
+}
+
+/// Where the seconds of each step went, one on top of the other.
+func timeSeries(_ metrics: [StepMetrics]) -> [Series] {
+  let parts: [(String, (StepMetrics) -> Double)] = [
+    ("rollout", { $0.secondsSplit.rollout }), ("reward", { $0.secondsSplit.reward }),
+    ("reference", { $0.secondsSplit.reference }), ("backward", { $0.secondsSplit.backward }),
+    ("optimizer", { $0.secondsSplit.optimizer }),
+  ]
+  let steps = metrics.map { Double($0.step) }
+  var floor = metrics.map { _ in 0.0 }
+  return parts.enumerated().map { color, part in
+    let ceiling = zip(floor, metrics).map { $0 + part.1($1) }
+    defer { floor = ceiling }
+    return Series(label: part.0, x: steps, y: ceiling, lower: floor, upper: ceiling, color: color, style: .area)
   }
-  return LineChart(title: withMaximum ? "Reward" : "Mean reward", series: series)
 }
 
 /// A line for each run without a group; for each group a thin line for each of its runs and a thick one for their mean.

@@ -86,6 +86,17 @@ struct Align: ParsableCommand {
   var loraSaving: Recipe.AdapterSaving?
   @Option(help: .init("Steps between checkpoints. (default: only the last step's is kept)", valueName: "n"))
   var checkpointEvery: Int?
+  @Option(help: .init("Checkpoints to keep, the newest. (default: all)", valueName: "n"))
+  var keep: Int?
+  @Option(
+    help: .init(
+      "Keep the checkpoint with the highest mean reward at a KL below this, too, in nats per token.", valueName: "x"))
+  var keepBestBelowKL: Double?
+  @Option(
+    help: .init(
+      "Whether a step whose reward, loss or gradient is not finite stops the run or is skipped. (default: stop)",
+      valueName: "how"))
+  var nonFinite: Recipe.NonFiniteHandling?
   @Option(help: .init("Stories computed at once, to bound memory. (default: all)", valueName: "n"))
   var microBatch: Int?
   @Option(
@@ -97,24 +108,51 @@ struct Align: ParsableCommand {
   var seed: UInt64?
   @Option(help: .init("Folder of the run. (default: runs/ with date and time)", valueName: "folder"))
   var out: String?
+  @Option(
+    help: .init(
+      "Go on with the run in this folder, which was interrupted or killed, exactly as if it had never stopped; its recipe "
+        + "holds, so that no setting can be given.", valueName: "run"))
+  var resume: String?
+  @Flag(help: "Show the run on a live page in the browser, while it trains and afterwards until Ctrl-C.")
+  var watch = false
+  @Flag(help: "With --watch: do not open the browser.")
+  var noOpen = false
+  @Option(
+    help: .init(
+      "Seconds between the states that --resume goes on from; what came after the last is done again. 0 is after each step.",
+      valueName: "seconds"))
+  var stateInterval = 30.0
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
+    guard stateInterval >= 0, stateInterval.isFinite else {
+      throw ValidationError("--state-interval is \(stateInterval); give seconds, 0 or more")
+    }
     guard out != "" else { throw ValidationError("--out is empty; give a folder") }
   }
 
   func run() throws {
     let stop = InterruptSignal()
-    let recipe = try resolvedRecipe()
-    let run = try AlignmentRun(recipe: recipe)
-    let folder = URL(filePath: out ?? Self.defaultFolder(), directoryHint: .isDirectory)
+    let layers = try recipeLayers()
+    guard resume == nil || !layers.isChanged && recipe == "default" && out == nil else {
+      throw ValidationError("--resume goes on with a run as it was: give no other settings with it")
+    }
+    let folder = URL(filePath: resume ?? out ?? Self.defaultFolder(), directoryHint: .isDirectory)
+    let run = try resume == nil ? AlignmentRun(recipe: layers.resolved()) : AlignmentRun(resuming: folder)
+    let recipe = run.recipe
+    let page = try watch ? LivePageTask(runs: [folder], port: nil) : nil
+    if let page {
+      Terminal.note("Live page: \(page.url)")
+      if !noOpen { page.openInBrowser() }
+    }
     var progress = AlignmentProgress(recipe: recipe)
     var outputError: (any Error)?
-    let outcome = try run.run(in: folder) {
+    func willStart() {
       Terminal.note(
         "Steering \(recipe.model) (\(Self.size(of: run.model.model))) toward \"\(recipe.toward)\": "
           + "\(counted(recipe.steps, "step")) of \(recipe.samples) stories, in \(folder.path)")
-    } report: { metrics, _ in
+    }
+    func report(_ metrics: StepMetrics) {
       progress.report(metrics)
       guard common.json else { return }
       do {
@@ -122,20 +160,46 @@ struct Align: ParsableCommand {
       } catch {
         outputError = error
       }
-    } shouldStop: {
-      stop.isRaised || outputError != nil
     }
+    func shouldStop() -> Bool { stop.isRaised || outputError != nil }
+    let outcome =
+      try resume == nil
+      ? run.run(
+        in: folder, stateInterval: stateInterval, willStart: willStart, report: { metrics, _ in report(metrics) },
+        shouldStop: shouldStop)
+      : run.resume(
+        in: folder, stateInterval: stateInterval, notice: Self.tell, report: { metrics, _ in report(metrics) },
+        shouldStop: shouldStop)
     Terminal.endProgress()
     let report = try writeReport(runFolder: folder)
     try progress.summarize(folder: folder, report: report.html)
     if case .interrupted(let step) = outcome {
-      Terminal.note("Interrupted after step \(step) of \(recipe.steps); the run folder keeps all of it.")
+      Terminal.note(
+        "Interrupted after step \(step) of \(recipe.steps). To go on: tinyalign align --resume \(shellWord(folder.path))"
+      )
       if let outputError { throw outputError }
       throw ExitCode(130)
     }
+    if let page {
+      Terminal.note("The run is done; its page stays at \(page.url) until Ctrl-C.")
+      try page.serve(until: stop)
+    }
   }
 
-  private func resolvedRecipe() throws -> Recipe {
+  /// Says what a resumed run finds in its folder.
+  private static func tell(_ event: ResumeEvent) {
+    switch event {
+    case .resumed(let finished, let state):
+      let again = finished > state ? ", of which those after step \(state) are done again to get there" : ""
+      Terminal.note("Resuming after \(counted(finished, "step"))\(again).")
+    case .differs(let step):
+      Terminal.note(
+        "Step \(step) comes out otherwise than it was recorded, as on another processor or by another version: it and what "
+          + "follows is written again.")
+    }
+  }
+
+  private func recipeLayers() throws -> RecipeLayers {
     var layers = try RecipeLayers(recipe)
     layers.set(.model, model)
     layers.set(.reference, reference)
@@ -166,10 +230,13 @@ struct Align: ParsableCommand {
     layers.set(.loraTargets, list: loraTargets?.split(separator: ",").map { $0.trimmingCharacters(in: .whitespaces) })
     layers.set(.loraSaving, loraSaving?.rawValue)
     layers.set(.checkpointEvery, checkpointEvery)
+    layers.set(.keep, keep)
+    layers.set(.keepBestBelowKL, keepBestBelowKL)
+    layers.set(.nonFinite, nonFinite?.rawValue)
     layers.set(.microBatch, microBatch)
     layers.set(.memory, memory?.description)
     layers.set(.seed, seed)
-    return try layers.resolved()
+    return layers
   }
 
   private static func size(of model: any LanguageModel) -> String {

@@ -11,6 +11,7 @@ extension KLDirection: ExpressibleByArgument {}
 extension KLReduction: ExpressibleByArgument {}
 extension Recipe.OptimizerName: ExpressibleByArgument {}
 extension Recipe.AdapterSaving: ExpressibleByArgument {}
+extension Recipe.NonFiniteHandling: ExpressibleByArgument {}
 extension LearningRateSchedule.Shape: ExpressibleByArgument {}
 
 extension MemorySize: ExpressibleByArgument {
@@ -97,4 +98,21 @@ extension JSONValue {
 
   /// A list of token ids.
   static func tokens(_ ids: [Int]) -> JSONValue { .array(ids.map { .integer($0) }) }
+}
+
+/// A word as a shell must be given it.
+func shellWord(_ text: String) -> String {
+  let isPlain =
+    !text.isEmpty
+    && text.utf8.allSatisfy { byte in
+      switch byte {
+      case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+        UInt8(ascii: "0")...UInt8(ascii: "9"),
+        UInt8(ascii: "/"), UInt8(ascii: "."), UInt8(ascii: "-"), UInt8(ascii: "_"), UInt8(ascii: "+"):
+        true
+      default: false
+      }
+    }
+  return isPlain
+    ? text : "'" + text.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
 }

@@ -1,6 +1,7 @@
 import Alignment
 import ArgumentParser
 import Foundation
+import Kernels
 
 @main
 struct TinyAlignCommand: ParsableCommand {
@@ -13,7 +14,7 @@ struct TinyAlignCommand: ParsableCommand {
       """,
     version: programVersion,
     groupedSubcommands: [
-      CommandGroup(name: "Training", subcommands: [Align.self, Report.self, Pretrain.self]),
+      CommandGroup(name: "Training", subcommands: [Align.self, Watch.self, Report.self, Verify.self, Pretrain.self]),
       CommandGroup(name: "Language Models", subcommands: [Sample.self, Score.self, Tokenize.self, Convert.self]),
       CommandGroup(name: "Models", subcommands: [Pull.self, Models.self]),
       CommandGroup(name: "Reward", subcommands: [Embed.self, RewardCommand.self]),
@@ -22,6 +23,7 @@ struct TinyAlignCommand: ParsableCommand {
 
   /// Runs the command; its exit status is 0 done, 1 failed, 2 wrong usage, 130 interrupted.
   static func main() {
+    reportLostMappings()
     do {
       var command = try parseAsRoot()
       try command.run()

@@ -68,7 +68,7 @@ import Testing
   @Test func `points lie where their numbers say`() {
     let series = Series(label: nil, x: [0, 10, 20], y: [0, 5, 10])
     let chart = LineChart(title: "t", series: [series], includesZero: true)
-    let numbers = Markup(chart.embedded()).pathNumbers
+    let numbers = Markup(chart.group()).pathNumbers
     #expect(numbers.count == 6)
     // Equal steps both ways, to the right and upward.
     #expect(abs((numbers[2] - numbers[0]) - (numbers[4] - numbers[2])) < 0.02)
@@ -102,6 +102,39 @@ import Testing
     #expect(markup.count(ofClass: "line") == 2)
     #expect(markup.elements.filter { $0.name == "circle" }.count == 1)
     #expect(markup.pathNumbers.allSatisfy { $0.isFinite })
+  }
+
+  @Test func `a stretch that has a number keeps it, one that has none stays a gap`() {
+    var y = (0..<1000).map(Double.init)
+    for index in 0..<1000 where index % 10 != 5 { y[index] = .nan }
+    let thin = Series(label: nil, x: y.indices.map(Double.init), y: y).thinned(to: 100)
+    #expect(thin.y.filter(\.isFinite).count >= 50)
+    for index in 400..<600 { y[index] = .nan }
+    let gap = Series(label: nil, x: y.indices.map(Double.init), y: y).thinned(to: 100)
+    #expect(gap.finiteRuns([gap.y]).count >= 2)
+  }
+
+  @Test func `a trail is drawn in its order, with a mark at its last point only`() {
+    let trail = Series(label: "a", x: [0, 3, 1, 2], y: [0, 1, 2, 0.5], steps: [1, 2, 3, 4])
+    let chart = LineChart(title: "t", series: [trail], countsSteps: false)
+    let markup = Markup(chart.group())
+    let numbers = markup.pathNumbers
+    #expect(numbers.count == 8)
+    #expect(numbers[2] > numbers[6] && numbers[6] > numbers[4] && numbers[4] > numbers[0])
+    let marks = markup.elements.filter { ($0.attributes["class"] ?? "").contains("end-mark") }
+    #expect(marks.map { $0.attributes["cx"].flatMap(Double.init) } == [numbers[6]])
+    #expect(marks.map { $0.attributes["cy"].flatMap(Double.init) } == [numbers[7]])
+  }
+
+  @Test func `a long legend makes a chart higher instead of its curves flatter`() {
+    func chart(_ count: Int) -> LineChart {
+      let label = String(repeating: "a long name ", count: 4)
+      return LineChart(title: "t", series: (0..<count).map { Series(label: label, x: [1, 2], y: [0, 1], color: $0) })
+    }
+    for count in [2, 12] {
+      let numbers = Markup(chart(count).embedded()).pathNumbers
+      #expect(abs(numbers[1] - numbers[3]) > 140)
+    }
   }
 
   @Test func `long curves keep their peaks and stay small`() {

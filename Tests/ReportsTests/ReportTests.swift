@@ -12,10 +12,64 @@ private func report(_ run: SyntheticRun, status: RunManifest.Status = .finished,
   }
 }
 
-/// The body of a page; its head has a style sheet, which is not XML's business.
+/// The body of a page without its script; style sheet and script are not XML's business.
 private func body(_ html: String) -> String {
-  guard let start = html.range(of: "<body>"), let end = html.range(of: "</body>") else { return "" }
-  return String(html[start.lowerBound..<end.upperBound])
+  guard let start = html.range(of: "<body>"), let end = html.range(of: "<script>") else { return "" }
+  // XML has no attributes without a value.
+  return html[start.lowerBound..<end.lowerBound].replacing(" hidden>", with: " hidden=\"\">") + "</body>"
+}
+
+/// What the page runs.
+private func script(_ html: String) -> String {
+  guard let start = html.range(of: "<script>"), let end = html.range(of: "</script>") else { return "" }
+  return String(html[start.upperBound..<end.lowerBound])
+}
+
+/// A token that became more probable by `gain` nats.
+private func detail(_ text: String, _ gain: Float) -> TokenDetail {
+  TokenDetail(
+    tokenID: 7, text: text, logProbability: -3 + gain, referenceLogProbability: -3, entropy: 1, referenceEntropy: 2,
+    alternatives: [
+      .init(tokenID: 7, text: text, probability: 0.3, referenceProbability: 0.05),
+      .init(tokenID: 8, text: " dog", probability: 0.1, referenceProbability: 0.2),
+    ])
+}
+
+private func tree(step: Int, prompt: String, word: String) -> StoryTree {
+  StoryTree(
+    step: step, prompt: prompt,
+    nodes: [
+      .init(parent: -1, tokenID: 7, text: word, probability: 0.6, referenceProbability: 0.1, isEnd: false),
+      .init(parent: -1, tokenID: 8, text: " dog", probability: 0.1, referenceProbability: 0.2, isEnd: false),
+      .init(parent: 0, tokenID: 9, text: " purrs", probability: 0.5, referenceProbability: 0.5, isEnd: false),
+    ])
+}
+
+/// A run whose followed stories have tokens and whose prompts have trees.
+private func writeFull(to folder: URL, steps: [Int] = [0, 1, 2, 4]) throws -> RunReader {
+  let prompts = ["Once upon a time there was", "The bird"]
+  let writer = try RunWriter(
+    folder: folder,
+    manifest: RunManifest(
+      programVersion: "1", recipe: ["toward": "cat", "max_gradient_norm": 0.5], seed: 1,
+      model: .init(name: "m", sha256: ""), platform: "p", threadCount: 1))
+  for metrics in SyntheticRun(steps: 4).metrics {
+    try writer.append(samples: SyntheticRun().samples(step: metrics.step))
+    try writer.append(metrics: metrics)
+  }
+  for step in steps {
+    let words = step < 2 ? [" a", " dog"] : [" a", " cat"]
+    try writer.append(
+      followedStories: (0..<6).map { index in
+        FollowedStory(
+          step: step, index: index, prompt: prompts[index % 2], text: words.joined() + " \(index)",
+          reward: 0.1 * Float(step), finishReason: index == 0 ? .stop : .length,
+          tokens: words.map { detail($0, $0 == " cat" ? 2 : 0) })
+      })
+    try writer.append(storyTrees: prompts.map { tree(step: step, prompt: $0, word: " cat") })
+  }
+  writer.close()
+  return try RunReader(folder: folder)
 }
 
 @Suite("The report") struct ReportTests {
@@ -29,7 +83,7 @@ private func body(_ html: String) -> String {
     #expect(markup.text.contains(Numbers.fixed(metrics[0].rewardMean, 3)))
     #expect(markup.text.contains(Numbers.fixed(metrics[79].rewardMean, 3)))
     #expect(markup.text.contains("10,240 stories"))
-    #expect(markup.elements.filter { $0.name == "svg" }.count == 6)
+    #expect(markup.count(ofClass: "chart") == 10)
     for section in [
       "How it went", "Before and after", "Best and worst stories", "The recipe", "Where it comes from",
       "What the words mean",
@@ -42,16 +96,21 @@ private func body(_ html: String) -> String {
     #expect(markup.text.contains("The stories are collapsing into few"))
   }
 
-  @Test func `it loads nothing and runs nothing`() throws {
+  @Test func `it loads nothing and runs nothing but its own script`() throws {
     let html = try report(SyntheticRun())
-    for forbidden in ["<script", "<link", "<img", "<iframe", "@import", "url(", " src=", " href=", "onload", "onclick"]
-    {
+    #expect(html.ranges(of: "<script").count == 1)
+    #expect(html.ranges(of: "</script").count == 1)
+    // The example of FIPS 180-4.
+    #expect(contentDigest(of: "abc") == "ungWv48Bz+pBQUDeXa4iI7ADYaOWF3qctBD/YfIAFa0=")
+    let digest = contentDigest(of: script(html))
+    #expect(html.contains("content=\"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-\(digest)'\""))
+    for name in ["charts.js", "tree.js", "heatmap.js"] { #expect(script(html).contains(pageAsset(name))) }
+    for forbidden in ["<link", "<img", "<iframe", "@import", "url(", " src=", " href=", "onload", "onclick"] {
       #expect(!html.contains(forbidden), "\(forbidden)")
     }
     let addresses = html.ranges(of: "http").count - html.ranges(of: "http://www.w3.org/2000/svg").count
     #expect(addresses == html.ranges(of: "http-equiv").count)
-    #expect(html.contains("default-src 'none'"))
-    #expect(html.contains("prefers-color-scheme:dark"))
+    #expect(html.contains("prefers-color-scheme: dark"))
     #expect(html.contains("@media print"))
     #expect(html.contains("width=device-width"))
   }
@@ -76,12 +135,15 @@ private func body(_ html: String) -> String {
       for step in 0...1 {
         try writer.append(followedStories: [
           FollowedStory(
-            step: step, index: 0, prompt: evil, text: evil, reward: Float(step), finishReason: .length, tokens: [])
+            step: step, index: 0, prompt: evil, text: evil, reward: Float(step), finishReason: .length,
+            tokens: [detail(evil, Float(step))])
         ])
+        try writer.append(storyTrees: [tree(step: step, prompt: evil, word: evil)])
       }
       try writer.update(status: .failed, message: evil)
       let html = try htmlReport(try RunReader(folder: folder))
-      #expect(!html.contains("<script"))
+      #expect(html.ranges(of: "<script").count == 1)
+      #expect(!script(html).contains("alert"))
       #expect(!html.contains("\u{202E}"))
       let markup = Markup(body(html))
       #expect(markup.text.contains("</blockquote><script>alert('x')</script> & \"q\""))
@@ -103,7 +165,7 @@ private func body(_ html: String) -> String {
     #expect(failed.text.contains("loss is not finite"))
   }
 
-  @Test func `both files are written into the run folder`() throws {
+  @Test func `figure and report are written into the run folder`() throws {
     try withTemporaryFolder { parent in
       let folder = parent.appending(path: "run")
       try SyntheticRun().write(to: folder)
@@ -116,46 +178,65 @@ private func body(_ html: String) -> String {
       #expect(throws: RunError.notARun(path: parent.path)) { try writeReport(runFolder: parent) }
     }
   }
-}
 
-@Suite("What the numbers call for saying") struct ObservationTests {
-  private func titles(_ metrics: [StepMetrics], clip: Double? = nil) -> [String] {
-    observations(of: metrics, clip: clip).map(\.title)
+  @Test func `it shows the first prompt's tree, coloured stories and the same story at several steps`() throws {
+    try withTemporaryFolder { parent in
+      let html = try htmlReport(try writeFull(to: parent.appending(path: "run")))
+      let markup = Markup(body(html))
+      #expect(markup.count(ofClass: "story-tree") == 1)
+      #expect(markup.text.contains("What may follow"))
+      #expect(markup.text.contains("before training"))
+      #expect(markup.text.contains("after 4 updates"))
+      // Four stories before and after; the other two as plain quotations.
+      #expect(markup.count(ofClass: "pair") == 6)
+      #expect(markup.count(ofClass: "heat-map") == 8)
+      #expect(markup.count(ofClass: "telling") == 3)
+      // Steps 0 and 1 told the same, and so did 2 and 4.
+      for name in ["steps 0–1", "steps 2–4"] { #expect(markup.text.components(separatedBy: name).count == 4) }
+      #expect(html.contains("<span class=\"prompt\">a</span> cat 0"))
+      #expect(html.contains("clipped above 0.500"))
+    }
   }
 
-  @Test func `a good run needs no warning`() {
-    let good = SyntheticRun(finalReward: 0.44, finalKL: 0.3, collapses: false).metrics
-    #expect(titles(good).isEmpty)
-    #expect(titles([]).isEmpty)
-    #expect(titles(Array(good.prefix(1))).isEmpty)
+  @Test func `stories followed at two steps only are not told again step by step`() throws {
+    try withTemporaryFolder { parent in
+      let html = try htmlReport(try writeFull(to: parent.appending(path: "run"), steps: [0, 4]))
+      #expect(Markup(body(html)).count(ofClass: "telling") == 0)
+      #expect(Markup(body(html)).count(ofClass: "heat-map") == 8)
+    }
   }
 
-  @Test func `runaway KL, collapse, flat and falling rewards are named`() {
-    let free = SyntheticRun().metrics
-    #expect(titles(free) == ["The model is far from its reference", "The stories are collapsing into few"])
-    let flat = SyntheticRun(finalReward: 0.146, finalKL: 0.01, collapses: false).metrics
-    #expect(titles(flat) == ["The reward has hardly changed"])
-    let falling = SyntheticRun(finalReward: -0.2, finalKL: 0.01, collapses: false).metrics
-    #expect(titles(falling) == ["The reward has fallen"])
+  @Test func `each picture of the report is a file, too`() throws {
+    try withTemporaryFolder { parent in
+      let folder = parent.appending(path: "run")
+      _ = try writeFull(to: folder)
+      try writeReport(runFolder: folder)
+      let figures = folder.appending(path: "figures")
+      let names = try FileManager.default.contentsOfDirectory(atPath: figures.path).sorted()
+      #expect(
+        names == [
+          "distinct.svg", "ending.svg", "entropy.svg", "frontier.svg", "gradient.svg", "heat_map.svg", "kl.svg",
+          "length.svg", "reward.svg", "speed.svg", "story_tree.svg", "time.svg",
+        ])
+      for name in names {
+        let svg = String(decoding: try Data(contentsOf: figures.appending(path: name)), as: UTF8.self)
+        #expect(Markup(svg).elements.first?.name == "svg", "\(name)")
+        #expect(!svg.contains("var("), "\(name)")
+      }
+    }
   }
 
-  @Test func `a number that is not finite is named with its step`() {
-    var metrics = SyntheticRun().metrics
-    metrics[40].gradientNorm = .nan
-    let found = observations(of: metrics)
-    #expect(found.count == 1)
-    #expect(found.first?.text.contains("step 41") == true)
-  }
-
-  @Test func `clipping, certainty, equal rewards and unfinished rise are named`() {
-    var good = SyntheticRun(finalReward: 0.44, finalKL: 0.3, collapses: false).metrics
-    #expect(titles(good, clip: 0.01) == ["The gradient was clipped almost always"])
-    #expect(titles(good, clip: 10).isEmpty)
-    for index in good.indices where index > 70 { good[index].entropy = 0.1 }
-    #expect(titles(good) == ["The model has become nearly certain of every word"])
-    for index in good.indices where index > 70 { good[index].rewardStd = 0 }
-    #expect(titles(good).contains("All stories earn the same"))
-    let half = Array(SyntheticRun(finalReward: 0.44, finalKL: 0.3, collapses: false).metrics.prefix(30))
-    #expect(titles(half) == ["The reward was still rising at the end"])
+  @Test func `figures that cannot be written are named`() throws {
+    try withTemporaryFolder { parent in
+      let folder = parent.appending(path: "run")
+      try SyntheticRun(steps: 2).write(to: folder)
+      try Data().write(to: folder.appending(path: "figures"))
+      #expect {
+        try writeReport(runFolder: folder)
+      } throws: { error in
+        guard case RunError.cannotWrite(let path, _) = error else { return false }
+        return path.hasSuffix("figures") || path.hasSuffix("figures/")
+      }
+    }
   }
 }

@@ -1,0 +1,221 @@
+"use strict";
+// The live page, part one of five: what is shown (kept in the address), asking the server, and sections that refresh
+// themselves. Sections ask only while they are in view, and not more often than the page can follow.
+window.TinyAlign = window.TinyAlign || {};
+(() => {
+  const page = window.TinyAlign.page = {};
+
+  page.$ = (id) => document.getElementById(id);
+
+  /// An element; what stories and runs say goes in as text, never as markup.
+  page.make = (tag, attributes, ...children) => {
+    const element = document.createElement(tag);
+    for (const [name, value] of Object.entries(attributes || {})) {
+      if (name === "text") element.textContent = value;
+      else if (name.startsWith("on")) element.addEventListener(name.slice(2), value);
+      else if (value === true) element.setAttribute(name, "");
+      else if (value !== null && value !== undefined && value !== false) element.setAttribute(name, value);
+    }
+    element.append(...children);
+    return element;
+  };
+
+  /// Replaces an element's content by markup that the server made and escaped; false where it is the same already.
+  const shown = new WeakMap();
+  page.setMarkup = (element, markup) => {
+    if (shown.get(element) === markup) return false;
+    shown.set(element, markup);
+    element.innerHTML = markup;
+    return true;
+  };
+
+  /// Sets an element's text without disturbing the page where it is the same.
+  page.setText = (element, text) => {
+    if (element.textContent !== text) element.textContent = text;
+  };
+
+  // Numbers
+
+  const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
+  page.count = (number) => grouped.format(number);
+  page.counted = (number, one, many) => `${page.count(number)} ${number === 1 ? one : many}`;
+  page.fixed = (number, digits) =>
+    typeof number === "number" && Number.isFinite(number) ? number.toFixed(digits).replace("-", "−") : "–";
+
+  // What is shown
+
+  const defaults = {
+    runs: [], run: "", step: "latest", q: "", sort: "index", order: "", offset: 0, open: "", told: "latest", story: "",
+    prompt: 0, before: "reference", after: "latest",
+  };
+  page.view = { ...defaults };
+
+  const stepOrWord = (text, words) => {
+    if (words.includes(text)) return text;
+    const number = Number(text);
+    return Number.isSafeInteger(number) && number >= 0 ? number : words[0];
+  };
+  const wholeNumber = (text) => {
+    const number = Number(text);
+    return Number.isSafeInteger(number) && number >= 0 ? number : 0;
+  };
+  const oneOf = (text, words) => (words.includes(text) ? text : words[0]);
+  const readers = {
+    runs: (text) => text.split(",").filter((id) => /^[0-9a-f]{1,64}$/i.test(id)).slice(0, 24),
+    run: (text) => (/^[0-9a-f]{1,64}$/i.test(text) ? text : ""),
+    step: (text) => stepOrWord(text, ["latest", "all"]),
+    q: (text) => text.slice(0, 200),
+    sort: (text) => oneOf(text, ["index", "reward", "kl", "advantage", "length"]),
+    order: (text) => oneOf(text, ["", "asc", "desc"]),
+    offset: wholeNumber,
+    open: (text) => (/^\d{1,9}\.\d{1,9}$/.test(text) ? text : ""),
+    told: (text) => stepOrWord(text, ["latest"]),
+    story: (text) => (/^\d{1,9}$/.test(text) ? text : ""),
+    prompt: wholeNumber,
+    before: (text) => stepOrWord(text, ["reference"]),
+    after: (text) => stepOrWord(text, ["latest"]),
+  };
+
+  /// Reads the part of the address after #.
+  page.readAddress = () => {
+    const parameters = new URLSearchParams(location.hash.slice(1));
+    const view = { ...defaults };
+    for (const [key, read] of Object.entries(readers)) {
+      const text = parameters.get(key);
+      if (text !== null) view[key] = read(text);
+    }
+    clearTimeout(writing);
+    page.view = view;
+  };
+
+  const address = (view) => {
+    const parameters = new URLSearchParams();
+    for (const key of Object.keys(defaults)) {
+      const text = Array.isArray(view[key]) ? view[key].join(",") : String(view[key]);
+      if (text !== String(defaults[key])) parameters.set(key, text);
+    }
+    return `#${parameters.toString().replaceAll("%2C", ",")}`;
+  };
+
+  /// Changes what is shown; `asNew` leaves the old view behind the browser's back button.
+  page.change = (changes, asNew) => {
+    if (asNew) writeAddress(false);
+    Object.assign(page.view, changes);
+    clearTimeout(writing);
+    // Browsers limit how often a page may write its address, and a slider moves often.
+    if (asNew) writeAddress(true);
+    else writing = setTimeout(writeAddress, 120, false);
+  };
+
+  let writing = 0;
+  const writeAddress = (asNew) => {
+    const hash = address(page.view);
+    if (hash === (location.hash || "#")) return;
+    if (asNew) history.pushState(null, "", hash);
+    else history.replaceState(null, "", hash);
+  };
+
+  // Asking the server
+
+  /// The address of a route with its parameters; those that are null or empty are left out.
+  page.route = (path, parameters) => {
+    const query = new URLSearchParams();
+    for (const [key, value] of Object.entries(parameters || {})) {
+      if (value !== null && value !== undefined && value !== "") query.set(key, value);
+    }
+    const text = query.toString().replaceAll("%2C", ",");
+    return text ? `${path}?${text}` : path;
+  };
+
+  /// The JSON that a route answers.
+  page.ask = async (path, parameters, signal) => {
+    let answer;
+    try {
+      answer = await fetch(page.route(path, parameters), { signal });
+    } catch (error) {
+      if (error.name === "AbortError") throw error;
+      throw new Error("The server does not answer. Is tinyalign still running?");
+    }
+    const value = await answer.json().catch((error) => {
+      if (answer.ok) throw error.name === "AbortError" ? error : new Error("The server's answer broke off.");
+      return {};
+    });
+    if (!answer.ok) throw new Error(value.error || `The server answered ${answer.status}.`);
+    return value;
+  };
+
+  // Sections
+
+  page.sections = {};
+  const bySight = new IntersectionObserver((entries) => {
+    for (const entry of entries) page.sections[entry.target.id]?.see(entry.isIntersecting);
+  }, { rootMargin: "240px 0px" });
+
+  /// A section that `load` fills: at once when the reader asks (`now`), soon when the run went on (`soon`).
+  page.section = (id, load, interval = 400) => {
+    const element = page.$(id);
+    let wanted = false, isVisible = false, current = null, timer = 0, ended = -Infinity, took = 0;
+
+    const run = async (evenUnseen) => {
+      clearTimeout(timer);
+      timer = 0;
+      if (document.hidden || !(isVisible || evenUnseen === true)) return;
+      wanted = false;
+      current?.abort();
+      const mine = current = new AbortController();
+      const begin = performance.now();
+      try {
+        await load(mine.signal);
+        if (!mine.signal.aborted) page.tell(element, "");
+      } catch (error) {
+        if (!mine.signal.aborted) page.tell(element, error.message);
+      }
+      if (current !== mine) return;
+      current = null;
+      ended = performance.now();
+      took = ended - begin;
+      element.dataset.ready = "";
+      if (wanted) later();
+    };
+    const later = () => {
+      // A slow answer (a long run, a busy computer) leaves more time before the next question.
+      const pause = Math.max(interval, 3 * took) - (performance.now() - ended);
+      if (!timer && !current) timer = setTimeout(run, Math.max(0, pause));
+    };
+    const section = {
+      now() {
+        wanted = true;
+        return run();
+      },
+      soon() {
+        wanted = true;
+        later();
+      },
+      /// Fills it although it is out of view, where it waits for that.
+      async fill() {
+        if (wanted && !current) await run(true);
+      },
+      see(visible) {
+        isVisible = visible;
+        if (visible && wanted && !current) run();
+      },
+      stop() {
+        current?.abort();
+      },
+    };
+    page.sections[id] = section;
+    bySight.observe(element);
+    return section;
+  };
+  document.addEventListener("visibilitychange", () => {
+    for (const section of Object.values(page.sections)) section.soon();
+  });
+
+  /// Says in a section what went wrong there; an empty message takes it back.
+  page.tell = (element, message) => {
+    const place = element.querySelector(".problem");
+    if (!place) return;
+    place.hidden = !message;
+    page.setText(place, message);
+  };
+})();

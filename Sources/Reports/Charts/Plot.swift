@@ -1,49 +1,77 @@
 /// The geometry of one chart: where numbers go, and the shapes they make.
 struct Plot {
-  private let series: [Series]
-  private let xRange: ClosedRange<Double>
-  private let yRange: ClosedRange<Double>
+  let frame: Frame
+  let xRange: ClosedRange<Double>
+  let yRange: ClosedRange<Double>
   private let xTicks: Ticks
   private let yTicks: Ticks
-  private let left: Double
-  private let right = LineChart.width - 18
-  private let top: Double
-  private let bottom = LineChart.height - 40
+  let left: Double
+  let right: Double
+  let top: Double
+  let bottom: Double
+  let width: Double
+  let height: Double
   /// The named curves, row by row, and where each starts.
   let legendRows: [[(series: Series, x: Double)]]
 
   /// Whether there is no point to draw.
   let isEmpty: Bool
 
-  init(_ chart: LineChart, legendRows least: Int = 0) {
-    series = chart.series
-    legendRows = Self.layoutLegend(chart.series)
-    top = 30 + 18 * Double(max(legendRows.count, least)) + 6
-    let xs = chart.series.flatMap(\.x).filter(\.isFinite)
-    var ys: [Double] = []
-    for series in chart.series {
-      if series.style != .area { ys += series.y }
-      ys += (series.lower ?? []) + (series.upper ?? [])
+  init(_ chart: LineChart, frame: Frame, legendRows least: Int = 0) {
+    self.frame = frame
+    legendRows = frame.legend(of: chart.series)
+    let rows = max(legendRows.count, least)
+    width = frame.width
+    height = frame.height(legendRows: rows)
+    top = frame.top(legendRows: rows)
+    bottom = height - frame.foot
+    right = width - frame.rightMargin
+    var xs: ClosedRange<Double>?
+    var ys: ClosedRange<Double>?
+    func widen(_ range: inout ClosedRange<Double>?, _ values: [Double]) {
+      for value in values where value.isFinite && abs(value) <= 1e300 {
+        guard let old = range else {
+          range = value...value
+          continue
+        }
+        if value < old.lowerBound { range = value...old.upperBound }
+        if value > old.upperBound { range = old.lowerBound...value }
+      }
     }
-    ys = ys.filter { $0.isFinite && abs($0) <= 1e300 }
-    isEmpty = xs.isEmpty || ys.isEmpty
-    xRange = Self.horizontal(xs)
+    for series in chart.series {
+      widen(&xs, series.x)
+      if series.style != .area { widen(&ys, series.y) }
+      widen(&ys, series.lower ?? [])
+      widen(&ys, series.upper ?? [])
+    }
+    isEmpty = xs == nil || ys == nil
+    xRange = chart.countsSteps ? Self.steps(xs) : Self.fromZero(xs)
     yRange = Self.vertical(ys, includesZero: chart.includesZero)
-    xTicks = Ticks(from: xRange.lowerBound, to: xRange.upperBound, count: 6, wholeOnly: true)
-    yTicks = Ticks(from: yRange.lowerBound, to: yRange.upperBound, count: 6)
+    xTicks = Ticks(from: xRange.lowerBound, to: xRange.upperBound, count: 6, wholeOnly: chart.countsSteps)
+    yTicks = Ticks(from: yRange.lowerBound, to: yRange.upperBound, count: frame.tickCount)
     left = max(30, 14 + 6.6 * Double(yTicks.labels.map(\.count).max() ?? 0))
   }
 
   /// The span of the steps; a run counted from 1 starts its axis at 0, so that the round numbers are at its ends.
-  private static func horizontal(_ xs: [Double]) -> ClosedRange<Double> {
-    guard let low = xs.min(), let high = xs.max() else { return 0...1 }
+  private static func steps(_ range: ClosedRange<Double>?) -> ClosedRange<Double> {
+    guard let range else { return 0...1 }
+    let (low, high) = (range.lowerBound, range.upperBound)
     if low == high { return low - 1...low + 1 }
     return (low == 1 && high >= 10 ? 0 : low)...high
   }
 
+  /// From zero, or below, to the greatest number with a little air.
+  private static func fromZero(_ range: ClosedRange<Double>?) -> ClosedRange<Double> {
+    guard let range else { return 0...1 }
+    let low = min(0, range.lowerBound)
+    let high = max(0, range.upperBound)
+    return low...(high > low ? high + (high - low) * 0.04 : low + 1)
+  }
+
   /// The span of the values with a little air; a flat line lies in the middle of one.
-  private static func vertical(_ ys: [Double], includesZero: Bool) -> ClosedRange<Double> {
-    guard var low = ys.min(), var high = ys.max() else { return 0...1 }
+  private static func vertical(_ range: ClosedRange<Double>?, includesZero: Bool) -> ClosedRange<Double> {
+    guard let range else { return 0...1 }
+    var (low, high) = (range.lowerBound, range.upperBound)
     if includesZero { (low, high) = (min(low, 0), max(high, 0)) }
     let size = max(abs(low), abs(high))
     if high - low <= size * 1e-9 {
@@ -62,7 +90,7 @@ struct Plot {
     bottom - (y - yRange.lowerBound) / (yRange.upperBound - yRange.lowerBound) * (bottom - top)
   }
 
-  private func point(_ x: Double, _ y: Double) -> String { "\(coordinate(px(x))) \(coordinate(py(y)))" }
+  private func point(_ x: Double, _ y: Double) -> String { "\(frame.number(px(x))) \(frame.number(py(y)))" }
 
   /// Grid, tick labels and the name of the horizontal axis.
   func axes(xLabel: String) -> [String] {
@@ -89,114 +117,82 @@ struct Plot {
     return parts
   }
 
-  /// The band or area of a curve, its line, and a dot for every point without neighbours.
+  /// The band or area of a curve, its line, a dot for every point without neighbours, and the mark that ends a trail.
   func shapes(of series: Series) -> [String] {
     var parts: [String] = []
     let color = series.color % ChartStyle.colorCount
     if let lower = series.lower, let upper = series.upper {
       let kind = series.style == .area ? "area" : "band"
       for run in series.finiteRuns([lower, upper]) {
-        // One step has no width of its own: a sliver shows it.
-        let single = run.count == 1
-        let halfWidth = single ? (xRange.upperBound - xRange.lowerBound) / 40 : 0
-        let there = run.flatMap { index in
-          single
-            ? [point(series.x[index] - halfWidth, upper[index]), point(series.x[index] + halfWidth, upper[index])]
-            : [point(series.x[index], upper[index])]
-        }
-        let back = run.reversed().flatMap { index in
-          single
-            ? [point(series.x[index] + halfWidth, lower[index]), point(series.x[index] - halfWidth, lower[index])]
-            : [point(series.x[index], lower[index])]
-        }
-        parts.append("<path class=\"\(kind) f\(color)\" d=\"M\((there + back).joined(separator: "L"))Z\"/>")
+        parts.append("<path class=\"\(kind) f\(color)\" d=\"\(outline(run, of: series, lower, upper))\"/>")
       }
     }
     if series.style == .area { return parts }
-    let kind =
-      switch series.style {
-      case .dashed: "line dashed"
-      case .faint: "line faint"
-      case .line, .area: "line"
-      }
     for run in series.finiteRuns([series.y]) {
       if run.count == 1 {
-        let center =
-          "cx=\"\(coordinate(px(series.x[run.lowerBound])))\" cy=\"\(coordinate(py(series.y[run.lowerBound])))\""
-        parts.append("<circle class=\"f\(color)\" \(center) r=\"3.5\"/>")
+        if series.steps == nil || run.upperBound < series.x.count {
+          parts.append(circle(series, run.lowerBound, kind: "f\(color)", radius: 3.5))
+        }
       } else {
         let path = run.map { point(series.x[$0], series.y[$0]) }.joined(separator: "L")
-        parts.append("<path class=\"\(kind) s\(color)\" d=\"M\(path)\"/>")
+        parts.append("<path class=\"\(series.style.classes) s\(color)\" d=\"M\(path)\"/>")
       }
+    }
+    if series.steps != nil, let last = series.finiteRuns([series.y]).last?.last {
+      parts.append(circle(series, last, kind: "end-mark f\(color)", radius: 5))
     }
     return parts
   }
 
-  /// A column over each step that lights up and tells the numbers when it is pointed at; no script is needed.
-  func readings(xLabel: String) -> [String] {
-    guard let longest = series.max(by: { $0.x.count < $1.x.count })?.x, !longest.isEmpty else { return [] }
-    let columns = min(longest.count, 160)
-    let width = (px(longest[longest.count - 1]) - px(longest[0])) / Double(max(1, columns - 1))
-    return (0..<columns).compactMap { column in
-      let index = columns == 1 ? 0 : column * (longest.count - 1) / (columns - 1)
-      let x = longest[index]
-      guard x.isFinite else { return nil }
-      let values = series.compactMap { one -> String? in
-        guard index < one.x.count, one.x[index] == x else { return nil }
-        // Areas stand on one another: what counts is how thick each is.
-        let value = one.style == .area ? one.y[index] - (one.lower?[index] ?? 0) : one.y[index]
-        return (one.label.map { "\($0): " } ?? "") + Numbers.significant(value)
-      }
-      let from = max(left, px(x) - width / 2)
-      let to = min(right, px(x) + width / 2)
-      let place = "x=\"\(coordinate(from))\" width=\"\(coordinate(max(to - from, 2)))\""
-      let reach = "y=\"\(coordinate(top))\" height=\"\(coordinate(bottom - top))\""
-      let text = ["\(xLabel) \(Numbers.grouped(x))"] + values
-      return "<rect class=\"hit\" \(place) \(reach)><title>\(escaped(text.joined(separator: "\n")))</title></rect>"
+  private func outline(_ run: Range<Int>, of series: Series, _ lower: [Double], _ upper: [Double]) -> String {
+    // One step has no width of its own: a sliver shows it.
+    let halfWidth = run.count == 1 ? (xRange.upperBound - xRange.lowerBound) / 40 : 0
+    func edge(_ index: Int, _ y: Double, _ sides: [Double]) -> [String] {
+      (halfWidth == 0 ? [0] : sides).map { point(series.x[index] + $0 * halfWidth, y) }
     }
+    let there = run.flatMap { edge($0, upper[$0], [-1, 1]) }
+    let back = run.reversed().flatMap { edge($0, lower[$0], [1, -1]) }
+    return "M\((there + back).joined(separator: "L"))Z"
+  }
+
+  private func circle(_ series: Series, _ index: Int, kind: String, radius: Double) -> String {
+    let center = "cx=\"\(coordinate(px(series.x[index])))\" cy=\"\(coordinate(py(series.y[index])))\""
+    return "<circle class=\"\(kind)\" \(center) r=\"\(coordinate(radius))\"/>"
   }
 
   /// A key for every named curve, in rows above the plot.
   func legend() -> [String] {
     var parts: [String] = []
     for (row, entries) in legendRows.enumerated() {
-      let y = 38 + 18 * Double(row)
+      let y = frame.head + 8 + 18 * Double(row)
       for (series, x) in entries {
         let color = series.color % ChartStyle.colorCount
-        switch series.style {
-        case .area:
+        if series.style == .area {
           let place = "x=\"\(coordinate(x))\" y=\"\(coordinate(y - 9))\""
           parts.append("<rect class=\"area f\(color)\" \(place) width=\"14\" height=\"10\" rx=\"2\"/>")
-        case .line, .dashed, .faint:
-          let kind = series.style == .dashed ? "line dashed" : "line"
+        } else {
+          let kind = series.style == .faint ? "line" : series.style.classes
           let from = "x1=\"\(coordinate(x))\" x2=\"\(coordinate(x + 18))\""
           let height = coordinate(y - 4)
           parts.append("<line class=\"\(kind) s\(color)\" \(from) y1=\"\(height)\" y2=\"\(height)\"/>")
         }
         let textX = coordinate(x + (series.style == .area ? 19 : 23))
-        parts.append(
-          "<text class=\"key\" x=\"\(textX)\" y=\"\(coordinate(y))\">\(escaped(Self.short(series.label ?? "")))</text>")
+        let label = escaped(frame.short(series.label ?? ""))
+        parts.append("<text class=\"key\" x=\"\(textX)\" y=\"\(coordinate(y))\">\(label)</text>")
       }
     }
     return parts
   }
+}
 
-  /// Names longer than a row would run out of the picture.
-  private static func short(_ label: String) -> String { label.count > 60 ? label.prefix(59) + "…" : label }
-
-  private static func layoutLegend(_ series: [Series]) -> [[(series: Series, x: Double)]] {
-    var rows: [[(series: Series, x: Double)]] = []
-    var x = 2.0
-    for one in series {
-      guard let label = one.label else { continue }
-      let width = 23 + 6.5 * Double(short(label).count) + 18
-      if rows.isEmpty || x + width - 18 > LineChart.width {
-        rows.append([])
-        x = 2
-      }
-      rows[rows.count - 1].append((one, x))
-      x += width
+extension Series.Style {
+  /// The classes of a curve drawn so.
+  var classes: String {
+    switch self {
+    case .dashed: "line dashed"
+    case .faint: "line faint"
+    case .rule: "line rule"
+    case .line, .area: "line"
     }
-    return rows
   }
 }

@@ -8,13 +8,17 @@ package struct Series: Sendable {
     case dashed
     /// A thin pale line, for one seed among several.
     case faint
+    /// A thin dotted line, for a limit.
+    case rule
     /// A filled area from `lower` to `upper`, without a line.
     case area
   }
 
   /// What the legend calls it; nil leaves it out of the legend.
   package var label: String?
-  /// Where the points are along the horizontal axis, ascending.
+  /// What the reading of a pointed step calls it, where that is not its label.
+  package var readingLabel: String?
+  /// Where the points are along the horizontal axis, ascending unless ``steps`` orders them.
   package var x: [Double]
   /// Their heights; a point that is not finite leaves a gap.
   package var y: [Double]
@@ -26,13 +30,16 @@ package struct Series: Sendable {
   package var color: Int
   /// How it is drawn.
   package var style: Style
+  /// The step of each point, where `x` is something else: the points are then a trail, joined in this order, whose
+  /// last point is marked.
+  package var steps: [Double]?
 
   /// A curve; all arrays are as long as `x`, or cut to the shortest.
   package init(
     label: String?, x: [Double], y: [Double], lower: [Double]? = nil, upper: [Double]? = nil, color: Int = 0,
-    style: Style = .line
+    style: Style = .line, steps: [Double]? = nil
   ) {
-    let count = [x.count, y.count, lower?.count ?? .max, upper?.count ?? .max].min() ?? 0
+    let count = [x.count, y.count, lower?.count ?? .max, upper?.count ?? .max, steps?.count ?? .max].min() ?? 0
     self.label = label
     self.x = Array(x.prefix(count))
     self.y = Array(y.prefix(count))
@@ -40,29 +47,49 @@ package struct Series: Sendable {
     self.upper = upper.map { Array($0.prefix(count)) }
     self.color = color
     self.style = style
+    self.steps = steps.map { Array($0.prefix(count)) }
   }
 
-  /// The same curve with at most about `limit` points: of each stretch the lowest and the highest are kept.
+  /// How many numbers a point of the drawing has: its line, and the edges of its band.
+  var strands: Int { (style == .area ? 0 : 1) + (lower == nil ? 0 : 1) + (upper == nil ? 0 : 1) }
+
+  /// The same curve with at most about `limit` points: of each stretch the lowest and the highest are kept. Trails stay
+  /// as they are.
   package func thinned(to limit: Int) -> Series {
-    guard x.count > limit, limit >= 4 else { return self }
+    guard x.count > limit, limit >= 4, steps == nil else { return self }
     let stretches = limit / 2
     var kept: [Int] = []
+    kept.reserveCapacity(limit + 2)
     // Areas stand on one another, so all of them must keep the same points.
     let even = style == .area
-    for stretch in 0..<stretches {
-      let range = stretch * x.count / stretches..<(stretch + 1) * x.count / stretches
+    let count = even ? limit : stretches
+    for stretch in 0..<count {
+      let range = stretch * x.count / count..<(stretch + 1) * x.count / count
       if even {
         kept.append(range.lowerBound)
         continue
       }
-      guard let low = range.min(by: { y[$0] < y[$1] }), let high = range.max(by: { y[$0] < y[$1] }) else { continue }
+      var low: Int?
+      var high: Int?
+      for index in range where y[index].isFinite {
+        if low.map({ y[index] < y[$0] }) ?? true { low = index }
+        if high.map({ y[index] > y[$0] }) ?? true { high = index }
+      }
+      // A stretch without any number stays as a gap.
+      guard let low, let high else {
+        kept.append(range.lowerBound)
+        continue
+      }
       kept.append(min(low, high))
       if low != high { kept.append(max(low, high)) }
     }
     if let last = kept.last, last != x.count - 1 { kept.append(x.count - 1) }
-    return Series(
-      label: label, x: kept.map { x[$0] }, y: kept.map { y[$0] }, lower: lower.map { edge in kept.map { edge[$0] } },
-      upper: upper.map { edge in kept.map { edge[$0] } }, color: color, style: style)
+    var thin = self
+    thin.x = kept.map { x[$0] }
+    thin.y = kept.map { y[$0] }
+    thin.lower = lower.map { edge in kept.map { edge[$0] } }
+    thin.upper = upper.map { edge in kept.map { edge[$0] } }
+    return thin
   }
 
   /// The ranges of neighbouring points whose `values` are all finite.

@@ -22,14 +22,23 @@ struct ReportData {
 
   let manifest: RunManifest
   let metrics: [StepMetrics]
+  let skipped: [SkippedStep]
   let pairs: [StoryPair]
+  /// The followed stories, those of step 0 first.
+  let followed: [FollowedStory]
+  /// The newest story tree of the first prompt that has one.
+  let tree: StoryTree?
   let steps: [Step]
 
   /// Reads the run; of its samples, those of five steps at most.
   init(_ run: RunReader) throws {
     manifest = run.manifest
     metrics = try run.metrics()
+    skipped = try run.skippedSteps()
     pairs = try run.storyPairs()
+    followed = try run.followedStories().stories
+    let trees = try run.storyTrees().trees
+    tree = trees.last { $0.prompt == trees.first?.prompt && !$0.nodes.isEmpty }
     let chosen = Self.spread(metrics.map(\.step), count: 5)
     var distinct: [Int: [String: Story]] = [:]
     try run.forEachSample(of: Set(chosen)) { sample in
@@ -51,25 +60,19 @@ struct ReportData {
     }
   }
 
+  /// The tellings of a followed story, by step; the last line about a step counts.
+  func tellings(of index: Int) -> [FollowedStory] {
+    var latest: [Int: FollowedStory] = [:]
+    for story in followed where story.index == index { latest[story.step] = story }
+    return latest.values.sorted { $0.step < $1.step }
+  }
+
   /// The prompts of the stories that were read, in order of appearance.
   var prompts: [String] {
     var seen: Set<String> = []
     let all = (steps.last?.stories ?? []).sorted { $0.sample.index < $1.sample.index }.map(\.sample.prompt)
     return (all + pairs.map(\.prompt)).filter { seen.insert($0).inserted }
   }
-
-  /// A setting of the recipe by any of its names, at whatever depth.
-  func setting(_ names: String...) -> JSONValue? {
-    func find(_ name: String, in value: JSONValue) -> JSONValue? {
-      guard case .object(let members) = value else { return nil }
-      if let own = value[name], own != .null { return own }
-      return members.lazy.compactMap { find(name, in: $0.value) }.first
-    }
-    return names.lazy.compactMap { find($0, in: manifest.recipe) }.first
-  }
-
-  /// What the stories were steered toward, where the recipe tells.
-  var target: String? { setting("toward", "target", "target_text")?.stringValue }
 
   /// The stories of one step, as far as the metrics tell.
   static func stories(_ metrics: StepMetrics) -> Int {

@@ -1,3 +1,0 @@
-import FlyingFox
-import Reports
-import Runs

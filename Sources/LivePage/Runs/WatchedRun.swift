@@ -1,0 +1,143 @@
+import Foundation
+import Runs
+import Synchronization
+
+/// A run folder as it was last seen, read on as it grows; nothing is read before somebody asks.
+final class WatchedRun: Sendable {
+  /// What a list of runs and the follower need to know.
+  struct Sight: Sendable {
+    var manifest: RunManifest?
+    /// Why `run.json` cannot be read, where it cannot.
+    var problem: String?
+    /// Whether the folder has gone.
+    var isGone = false
+    /// Counts how often the run was begun again in its folder.
+    var generation = 0
+    /// The last finished step.
+    var last: StepMetrics?
+    /// When the folder last changed, nanoseconds since 1970.
+    var modified = 0
+  }
+
+  private struct State {
+    var sight = Sight()
+    var manifestStamp: FileStamp?
+    var metricsStamp: FileStamp?
+    var metrics = RunMetrics()
+    var isReadingMetrics = false
+    var followed = FollowedIndex()
+    var trees = TreeIndex()
+  }
+
+  let id: String
+  let name: String
+  let place: RunPlace
+  let samples: SampleStore
+  private let state = Mutex(State())
+
+  init(place: RunPlace, id: String) {
+    self.place = place
+    self.id = id
+    name = place.path.split(separator: "/").last.map(String.init) ?? place.path
+    samples = SampleStore(place: place)
+  }
+
+  /// Looks at the folder; cheap where nothing has changed.
+  @discardableResult
+  func look() -> Sight {
+    state.withLock { state in
+      Self.look(&state, at: place)
+      return state.sight
+    }
+  }
+
+  /// The metrics of all finished steps, and what is wrong with the file.
+  func metrics() -> (steps: [StepMetrics], problems: [String], generation: Int) {
+    state.withLock { state in
+      state.isReadingMetrics = true
+      Self.look(&state, at: place)
+      return (state.metrics.steps, state.metrics.file.problems, state.sight.generation)
+    }
+  }
+
+  /// The followed stories.
+  ///
+  /// - Throws: ``FileProblem``.
+  func followed() throws -> FollowedIndex {
+    try state.withLock { state in
+      try state.followed.advance(in: place)
+      return state.followed
+    }
+  }
+
+  /// The story trees.
+  ///
+  /// - Throws: ``FileProblem``.
+  func trees() throws -> TreeIndex {
+    try state.withLock { state in
+      try state.trees.advance(in: place)
+      return state.trees
+    }
+  }
+
+  private static func look(_ state: inout State, at place: RunPlace) {
+    do {
+      let folder = try place.open()
+      guard let stamp = folder.stamp(RunFolder.manifest) else {
+        throw FileProblem.missing
+      }
+      if state.sight.isGone {
+        state.sight.isGone = false
+        state.sight.generation += 1
+      }
+      if stamp != state.manifestStamp { readManifest(&state, stamp, in: folder) }
+      readMetrics(&state, in: folder)
+      state.sight.modified = max(stamp.modified, state.metricsStamp?.modified ?? 0)
+    } catch {
+      state.sight.isGone = true
+      state.manifestStamp = nil
+    }
+  }
+
+  private static func readManifest(_ state: inout State, _ stamp: FileStamp, in folder: borrowing OpenFolder) {
+    state.manifestStamp = stamp
+    do {
+      let file = try folder.file(RunFolder.manifest)
+      // A recipe may hold its prompts, but not so many.
+      guard file.stamp.size <= 64 << 20 else { throw LineProblem("\(RunFolder.manifest) is too large") }
+      let bytes = try file.read(from: 0, count: file.stamp.size)
+      let manifest = try RunManifest(json: try JSONValue(parsing: bytes, name: RunFolder.manifest))
+      if let old = state.sight.manifest, old.created != manifest.created || old.seed != manifest.seed {
+        state.sight.generation += 1
+      }
+      state.sight.manifest = manifest
+      state.sight.problem = nil
+    } catch FileProblem.refused(let reason) {
+      state.sight.problem = "\(RunFolder.manifest): \(reason)"
+    } catch {
+      state.sight.problem = "\(error)"
+    }
+  }
+
+  private static func readMetrics(_ state: inout State, in folder: borrowing OpenFolder) {
+    let stamp = folder.stamp(RunFolder.metrics)
+    let old = state.metricsStamp
+    var isRestarted = false
+    if let old, let stamp, !old.isSameFile(as: stamp) || stamp.size < old.size {
+      isRestarted = true
+      state.sight.last = nil
+    }
+    if let stamp { state.metricsStamp = stamp }
+    defer { if isRestarted { state.sight.generation += 1 } }
+    do {
+      if state.isReadingMetrics {
+        if try state.metrics.advance(in: folder) { isRestarted = true }
+        state.sight.last = state.metrics.steps.last
+      } else if stamp != old {
+        state.sight.last = try RunMetrics.last(in: folder)
+      }
+    } catch {
+      // A run that has just begun has no metrics; what was read of a file that has gone is still shown.
+    }
+  }
+}

@@ -1,0 +1,117 @@
+/// Text as a terminal shows it: measured in columns, made safe, cut to fit.
+package enum TerminalText {
+  /// At most so many columns, since terminals differ over some emoji and over combined ones.
+  ///
+  /// Ideographs and emoji take two columns (Unicode Standard Annex 11), marks over other characters none.
+  package static func columns(of text: some StringProtocol) -> Int {
+    text.reduce(0) { $0 + columns(of: $1) }
+  }
+
+  /// The columns that one character takes, at most.
+  package static func columns(of character: Character) -> Int {
+    var sum = 0
+    var last = 0
+    for scalar in character.unicodeScalars {
+      // This selector asks for a picture in place of a sign.
+      let width = scalar == "\u{FE0F}" ? (last == 1 ? 1 : 0) : columns(of: scalar)
+      if scalar == "\u{FE0F}" || width > 0 { last = scalar == "\u{FE0F}" ? 2 : width }
+      sum += width
+    }
+    return sum
+  }
+
+  /// The beginning of `text` that fits into `columns`, with an ellipsis where something is missing.
+  package static func cut(_ text: String, to columns: Int) -> String {
+    guard columns > 0 else { return "" }
+    var used = 0
+    var fitting = ""
+    for character in text {
+      let width = self.columns(of: character)
+      if used + width > columns {
+        // Room for the ellipsis.
+        while used > columns - 1, let last = fitting.popLast() { used -= self.columns(of: last) }
+        return fitting + "…"
+      }
+      used += width
+      fitting.append(character)
+    }
+    return fitting
+  }
+
+  /// Text in one line that commands no terminal: ends of lines become pilcrows, other control characters are replaced,
+  /// and invisible ones, such as those that turn the direction of writing, left out.
+  ///
+  /// - Parameter limit: Only so many code points are looked at.
+  package static func harmless(_ text: String, limit: Int = .max) -> String {
+    var scalars = String.UnicodeScalarView()
+    var marks = 0
+    var endsLine = false
+    for scalar in text.unicodeScalars.prefix(limit) {
+      if isLineEnd(scalar) {
+        endsLine = true
+        continue
+      }
+      if endsLine {
+        if !scalars.isEmpty { scalars.append(contentsOf: " ¶ ".unicodeScalars) }
+        endsLine = false
+      }
+      let isMark = [.nonspacingMark, .enclosingMark].contains(scalar.properties.generalCategory)
+      marks = isMark ? marks + 1 : 0
+      switch scalar {
+      case "\t": scalars.append(" ")
+      // Heaps of marks would cover the lines above.
+      case _ where isMark: if marks <= 4, !scalars.isEmpty { scalars.append(scalar) }
+      case _ where scalar.properties.generalCategory == .control: scalars.append("\u{FFFD}")
+      // The joiner of emoji is the only one that shows.
+      case _ where scalar.properties.isDefaultIgnorableCodePoint && scalar != "\u{200D}": break
+      default: scalars.append(scalar)
+      }
+    }
+    return String(scalars)
+  }
+
+  /// `███░░░`, `fraction` of it filled.
+  package static func bar(_ fraction: Double, width: Int) -> String {
+    let share = fraction.isFinite ? min(1, max(0, fraction)) : 0
+    let filled = Int((share * Double(width)).rounded())
+    return String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
+  }
+
+  /// "1:05", "2:03:10".
+  package static func duration(_ seconds: Double) -> String {
+    let whole = seconds.isFinite ? Int(min(1e9, max(0, seconds)).rounded()) : 0
+    let (hours, minutes, rest) = (whole / 3_600, whole / 60 % 60, whole % 60)
+    let padded = rest < 10 ? "0\(rest)" : "\(rest)"
+    if hours == 0 { return "\(minutes):\(padded)" }
+    return "\(hours):\(minutes < 10 ? "0" : "")\(minutes):\(padded)"
+  }
+
+  private static func isLineEnd(_ scalar: Unicode.Scalar) -> Bool {
+    switch scalar {
+    case "\n", "\r", "\u{B}", "\u{C}", "\u{85}", "\u{2028}", "\u{2029}": true
+    default: false
+    }
+  }
+
+  private static func columns(of scalar: Unicode.Scalar) -> Int {
+    if scalar.value < 0x300 { return 1 }
+    switch scalar.properties.generalCategory {
+    case .nonspacingMark, .enclosingMark: return 0
+    case .format: return scalar.properties.isDefaultIgnorableCodePoint ? 0 : 1
+    // What this program does not know a terminal may know.
+    case .unassigned: return 2
+    default: return isWide(scalar.value) || scalar.properties.isEmojiPresentation ? 2 : 1
+    }
+  }
+
+  /// East Asian Wide and Fullwidth, by blocks of EastAsianWidth.txt; emoji besides have a property of their own.
+  private static func isWide(_ code: UInt32) -> Bool {
+    switch code {
+    case 0x1100...0x115F, 0x2329...0x232A, 0x2E80...0x303E, 0x3041...0x4DBF, 0x4DC0...0xA4CF, 0xA960...0xA97F,
+      0xAC00...0xD7A3, 0xF900...0xFAFF, 0xFE10...0xFE19, 0xFE30...0xFE6F, 0xFF00...0xFF60, 0xFFE0...0xFFE6,
+      0x16FE0...0x18DFF, 0x1AFF0...0x1B2FF, 0x1D300...0x1D37F, 0x1F000...0x1FAFF, 0x20000...0x3FFFD:
+      true
+    default: false
+    }
+  }
+}

@@ -1,2 +1,0 @@
-import LivePage
-import Testing
