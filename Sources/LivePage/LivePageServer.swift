@@ -76,9 +76,17 @@ public struct LivePageServer: Sendable {
           let client = try await socket.accept()
           closeOnExec(client.socket)
           let connection = HTTPConnection(socket: client, limits: limits, answer: answer)
-          let number = open.value.add(1, ordering: .relaxed).newValue
+          // Clients that have just left give their places back within a moment.
+          for _ in 0..<20 where open.value.load(ordering: .relaxed) >= limits.connections {
+            try await Task.sleep(for: .milliseconds(25))
+          }
+          guard open.value.load(ordering: .relaxed) < limits.connections else {
+            group.addTask { await connection.refuse() }
+            continue
+          }
+          open.value.add(1, ordering: .relaxed)
           group.addTask {
-            if number > limits.connections { await connection.refuse() } else { await connection.serve() }
+            await connection.serve()
             open.value.subtract(1, ordering: .relaxed)
           }
         } catch is CancellationError {

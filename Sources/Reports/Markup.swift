@@ -20,6 +20,13 @@ package func escaped(_ text: String) -> String {
   return String(decoding: result, as: UTF8.self)
 }
 
+/// A text of at most `limit` characters: of a longer one the start, or with `keepsEnd` a little of it and the end.
+func shortened(_ text: String, to limit: Int, keepsEnd: Bool = false) -> String {
+  guard text.utf8.count > limit, text.count > limit else { return text }
+  guard keepsEnd else { return text.prefix(limit - 1) + "…" }
+  return text.prefix(limit / 4) + " … " + text.suffix(limit - limit / 4 - 3)
+}
+
 /// A coordinate with at most two decimals, no trailing zeros.
 package func coordinate(_ value: Double) -> String {
   guard value.isFinite, abs(value) < 1e9 else { return "0" }

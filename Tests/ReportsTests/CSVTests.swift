@@ -45,6 +45,12 @@ import Testing
     return records
   }
 
+  /// Makes these the samples of a run.
+  private func put(_ samples: [SampleRecord], into run: RunReader) throws {
+    let lines = try samples.map { try JSONEncoder().encode($0) + Data("\n".utf8) }
+    try lines.reduce(Data(), +).write(to: run.folder.appending(path: RunFolder.samples))
+  }
+
   private func samples(_ run: RunReader) throws -> [[String: String]] {
     var bytes: [UInt8] = []
     try samplesCSV(run) { bytes += $0 }
@@ -120,9 +126,7 @@ import Testing
           referenceLogProbabilities: [-2, -4])
       }
       let run = try SyntheticRun(steps: 0).write(to: folder.appending(path: "run"))
-      let writer = try RunWriter(resuming: run.folder, following: (step: { _ in true }, stories: 3, trees: 1))
-      try writer.append(samples: samples)
-      writer.close()
+      try put(samples, into: run)
       let rows = try self.samples(run)
       #expect(rows.count == texts.count)
       for (row, sample) in zip(rows, samples) {
@@ -142,11 +146,9 @@ import Testing
   @Test func `control characters reach no terminal`() throws {
     try withTemporaryFolder { folder in
       let run = try SyntheticRun(steps: 0).write(to: folder.appending(path: "run"))
-      let writer = try RunWriter(resuming: run.folder, following: (step: { _ in true }, stories: 3, trees: 1))
       var sample = SyntheticRun().samples(step: 1)[0]
       sample.text = "a\u{0}\u{1B}[2J\u{7F}\u{9B}b"
-      try writer.append(samples: [sample])
-      writer.close()
+      try put([sample], into: run)
       #expect(try samples(run)[0]["text"] == "a\u{FFFD}\u{FFFD}[2J\u{FFFD}\u{FFFD}b")
     }
   }

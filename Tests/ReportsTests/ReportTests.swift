@@ -239,4 +239,29 @@ private func writeFull(to folder: URL, steps: [Int] = [0, 1, 2, 4]) throws -> Ru
       }
     }
   }
+
+  @Test func `prompts, stories and recipes of a megabyte do not make the page as large`() throws {
+    try withTemporaryFolder { parent in
+      let long = String(repeating: "word <b> ", count: 120_000) + "the end"
+      let writer = try RunWriter(
+        folder: parent.appending(path: "run"),
+        manifest: RunManifest(
+          programVersion: "1", recipe: .object([.init("prompt", .array([.string(long), .string("b")]))]), seed: 1,
+          model: .init(name: "m", sha256: ""), platform: "p", threadCount: 1))
+      for metrics in SyntheticRun(steps: 3).metrics {
+        var samples = Array(SyntheticRun().samples(step: metrics.step).prefix(30))
+        for index in samples.indices { (samples[index].prompt, samples[index].text) = (long, long) }
+        try writer.append(samples: samples)
+        try writer.append(metrics: metrics)
+        try writer.append(followedStories: [
+          FollowedStory(
+            step: metrics.step - 1, index: 0, prompt: long, text: long, reward: 0, finishReason: .length, tokens: [])
+        ])
+      }
+      writer.close()
+      let html = try htmlReport(try RunReader(folder: parent.appending(path: "run")))
+      #expect(html.utf8.count < 500_000)
+      #expect(html.contains("the end"))
+    }
+  }
 }

@@ -42,7 +42,7 @@ extension StoryTree {
       let share = rooms[parent, default: 1] * Float.random(in: 0..<0.6, using: &random)
       rooms[parent, default: 1] -= share
       let mass = isDamaged ? Float.random(in: -0.5..<1.5, using: &random) : share
-      tree.nodes.append(.init(" t\(token)", parent, mass, mass, token: token, isEnd: token == 8))
+      tree.nodes.append(.init(" t\(token)", parent, mass, mass / 2, token: token, isEnd: token == 8))
     }
     return tree
   }

@@ -41,6 +41,20 @@ import Testing
     #expect(branches.change(of: 1).text == "÷5.3")
   }
 
+  @Test func `a tree from before training is completed by what a later one says of the original`() {
+    let before = StoryTree([("a", -1, 0.8, 0.8), (" girl", 0, 0.5, 0.5)], step: 0)
+    let after = StoryTree([("a", -1, 0.9, 0.8), (" cat", 0, 0.7, 0.01), (" girl", 0, 0.1, 0.5)], step: 9)
+    let tree = StoryTreePicture(before, after).branches
+    #expect(tree.branches.map(\.text) == ["a", " cat", " girl"])
+    #expect(isClose(tree.path(1, side: 0), 0.008) && isClose(tree.path(1, side: 1), 0.63))
+    #expect(isClose(tree.other(of: 0, side: 0), 0.392))
+    #expect(tree.change(of: 1).text == "×79")
+    // Another prompt's tree says nothing of this one.
+    var elsewhere = after
+    elsewhere.prompt = "Once"
+    #expect(StoryTreePicture(before, elsewhere).branches.path(1, side: 0) == nil)
+  }
+
   @Test(arguments: 0..<60) func `children and rest add up to their parent on both sides`(_ seed: Int) {
     var random = Numbers64(state: UInt64(seed))
     let isDamaged = seed % 2 == 1

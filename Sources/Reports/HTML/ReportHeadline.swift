@@ -58,7 +58,8 @@ struct ReportHeadline {
     let prompts = data.prompts
     return switch prompts.count {
     case 0: ""
-    case 1: " continuing “\(escaped(prompts[0].trimmingCharacters(in: .whitespacesAndNewlines)))”"
+    case 1:
+      " continuing “\(escaped(shortened(prompts[0].trimmingCharacters(in: .whitespacesAndNewlines), to: 300, keepsEnd: true)))”"
     default: " continuing \(Numbers.grouped(prompts.count)) prompts"
     }
   }
@@ -83,7 +84,7 @@ struct ReportHeadline {
         Observation(
           kind: .warning, title: "One story takes over",
           text: "\(share)% of the stories of step \(step.step) are the same: "
-            + "“\(story.sample.prompt)\(story.sample.text)”.",
+            + "“\(shortened(story.sample.prompt + story.sample.text, to: 600, keepsEnd: true))”.",
           cause: "The model repeats what earned most.",
           remedy: "Raise the KL coefficient, lower the learning rate, or stop earlier."))
     }

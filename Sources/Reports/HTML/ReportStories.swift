@@ -59,7 +59,7 @@ struct ReportStories {
     let tables = stories.map { tellings in
       """
       <div class="telling">
-      <p class="from"><span class="prompt">\(escaped(Self.shortened(tellings[0].prompt, to: 400)))</span> …</p>
+      <p class="from"><span class="prompt">\(escaped(shortened(tellings[0].prompt, to: 400, keepsEnd: true)))</span> …</p>
       <ol>\(list(Self.joined(tellings)).joined(separator: "\n"))</ol>
       </div>
       """
@@ -88,7 +88,7 @@ struct ReportStories {
   private func list(_ rows: [(steps: ClosedRange<Int>, story: FollowedStory)]) -> [String] {
     var before = ""
     return rows.map { row in
-      let text = Self.shortened(row.story.text, to: 320)
+      let text = shortened(row.story.text, to: 320)
       defer { before = text }
       let (from, to) = (row.steps.lowerBound, row.steps.upperBound)
       let name = from == to ? "step \(Numbers.grouped(from))" : "steps \(Numbers.grouped(from))–\(Numbers.grouped(to))"
@@ -155,7 +155,7 @@ struct ReportStories {
   private func quotation(_ prompt: String, _ text: String, ended: Bool = false) -> String {
     let end = ended ? Self.endMark : ""
     return """
-      <blockquote><span class="prompt">\(escaped(prompt))</span>\(escaped(Self.shortened(text)))\(end)</blockquote>
+      <blockquote><span class="prompt">\(escaped(shortened(prompt, to: 800, keepsEnd: true)))</span>\(escaped(shortened(text, to: 1200)))\(end)</blockquote>
       """
   }
 
@@ -166,11 +166,5 @@ struct ReportStories {
       <div class="heat"><i style="--h:\(coordinate(share.isFinite ? share : 0))"></i>\
       <span>reward <b>\(Numbers.fixed(value, 3))</b>\(escaped(note))</span></div>
       """
-  }
-
-  /// Long stories are cut for the page; the run folder has them whole.
-  private static func shortened(_ text: String, to limit: Int = 1200) -> String {
-    guard text.utf8.count > limit, text.count > limit else { return text }
-    return text.prefix(limit) + "…"
   }
 }

@@ -6,7 +6,7 @@ enum ReportTables {
   /// Every setting as resolved, nested names joined by dots.
   static func recipe(_ manifest: RunManifest) -> String {
     let rows = flattenedSettings(manifest.recipe).map { name, value in
-      "<tr><th scope=\"row\">\(escaped(name))</th><td>\(escaped(value))</td></tr>"
+      "<tr><th scope=\"row\">\(escaped(name))</th><td>\(escaped(shortened(value, to: 4000)))</td></tr>"
     }
     return """
       <h2>The recipe</h2>

@@ -17,8 +17,8 @@ extension HeatMap {
         let color = run.token.flatMap { token in shading.flatMap { fill(of: tokens[token], $0) } }
         let box = color.map { fill in
           """
-          <rect x="\(coordinate(x - 0.6))" y="\(coordinate(y - 16))" width="\(coordinate(size + 0.6))" height="22" rx="3" \
-          fill="\(fill)"/>
+          <rect x="\(coordinate(x - 0.6))" y="\(coordinate(y - 16))" width="\(coordinate(size + 0.6))" height="22" \
+          rx="3" fill="\(fill)"/>
           """
         }
         let name = run.token == nil ? " class=\"quiet\"" : ""
@@ -31,11 +31,14 @@ extension HeatMap {
     return """
       <?xml version="1.0" encoding="UTF-8"?>
       <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(coordinate(width)) \(coordinate(height))" \
-      width="\(coordinate(width))" height="\(coordinate(height))" role="img" aria-label="A story with its tokens coloured">
+      width="\(coordinate(width))" height="\(coordinate(height))" role="img" \
+      aria-label="A story with its tokens coloured">
       <style>
-      text{font-family:ui-monospace,"SF Mono",Menlo,Consolas,"DejaVu Sans Mono",monospace;font-size:14px;fill:#1f1e1b;white-space:pre}
+      text{font-family:ui-monospace,"SF Mono",Menlo,Consolas,"DejaVu Sans Mono",monospace;font-size:14px;\
+      fill:#1f1e1b;white-space:pre}
       .quiet{fill:#6a665e}
-      .small{font-family:system-ui,-apple-system,"Segoe UI",Roboto,Helvetica,Arial,sans-serif;font-size:11px;fill:#6a665e}
+      .small{font-family:system-ui,-apple-system,"Segoe UI",Roboto,Helvetica,Arial,sans-serif;font-size:11px;\
+      fill:#6a665e}
       </style>
       <rect width="100%" height="100%" fill="#ffffff"/>
       \(shading.map { legend($0, left: margin) } ?? "")

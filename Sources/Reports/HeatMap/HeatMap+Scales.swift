@@ -16,7 +16,8 @@ extension HeatMap.Shading {
     case .logRatio:
       "log π − log π_ref, nats: orange tokens became likelier than in the original model, blue ones less likely"
     case .entropy: "entropy before each token, nats: how open it was what would come; 0 is certain"
-    case .advantage: "advantage of each token's beginning: orange was rewarded more than the other stories, blue less"
+    case .advantage:
+      "advantage, in units of reward: stories that begin like this earned more (orange) or less (blue) than the others"
     }
   }
 }

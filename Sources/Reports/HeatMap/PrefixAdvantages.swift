@@ -1,10 +1,10 @@
 package import Runs
 
-/// What the policy gradient made of each token of a sample: the mean advantage of the step's samples with the same prompt
-/// that begin with the same tokens, up to and including it.
+/// What the policy gradient made of each token of a sample: the mean advantage of the step's samples with the same
+/// prompt that begin with the same tokens, up to and including it.
 ///
-/// Samples that share a beginning share its gradient, so this mean, and not the sample's own advantage, is what a token was
-/// pushed by. Where the step's samples do not hold the sample, its own advantage counts with theirs.
+/// Samples that share a beginning share its gradient, so this mean, and not the sample's own advantage, is what a token
+/// was pushed by. Where the step's samples do not hold the sample, its own advantage counts with theirs.
 ///
 /// - Parameter stepSamples: The samples of its step; those of other steps are passed over.
 package func prefixAdvantages(of sample: SampleRecord, among stepSamples: [SampleRecord]) -> [Float] {

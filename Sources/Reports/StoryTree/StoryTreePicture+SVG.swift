@@ -48,7 +48,8 @@ extension StoryTreePicture {
       return """
         <g><title>\(escaped(details(box)))</title>\
         <rect \(fill) x="\(coordinate(x))" y="\(coordinate(box.top * height))" width="\(coordinate(column))" \
-        height="\(coordinate(boxHeight))"/>\(text.svg(x: x, width: column, middle: middle, isQuiet: box.branch == nil))</g>
+        height="\(coordinate(boxHeight))"/>\
+        \(text.svg(x: x, width: column, middle: middle, isQuiet: box.branch == nil))</g>
         """
     }
     return """
@@ -71,8 +72,8 @@ extension TreeBoxText {
       result += "<text\(name) x=\"\(coordinate(x + 6))\" y=\"\(coordinate(y))\">\(escaped(first))</text>"
     }
     if let second, isBelow {
-      result +=
-        "<text class=\"small\(quiet)\" x=\"\(coordinate(x + 6))\" y=\"\(coordinate(middle + 12.6))\">\(escaped(second))</text>"
+      let place = "x=\"\(coordinate(x + 6))\" y=\"\(coordinate(middle + 12.6))\""
+      result += "<text class=\"small\(quiet)\" \(place)>\(escaped(second))</text>"
     } else if let second {
       result += """
         <text class="small\(quiet)" x="\(coordinate(x + width - 6))" y="\(coordinate(middle + 4))" text-anchor="end">\

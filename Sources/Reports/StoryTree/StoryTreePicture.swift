@@ -2,8 +2,8 @@ package import Runs
 
 /// What a model may say after a prompt, before and after: two icicles in which one sees the probability move.
 ///
-/// Each column is the next token; a box is as high as its path from the prompt is probable, in the same order on both sides,
-/// and coloured by how that changed. What the trees do not tell apart is left pale, so that all of a column adds up to 1.
+/// Each column is the next token; a box is as high as its path from the prompt is probable, in the same order on both
+/// sides, and coloured by how that changed. What the trees do not tell apart is left pale, so a column adds up to 1.
 package struct StoryTreePicture: Sendable {
   /// One half of the picture.
   package struct Side: Sendable {
@@ -29,7 +29,8 @@ package struct StoryTreePicture: Sendable {
 
   /// The trees of one prompt; branches are matched by their tokens, and what one side lacks counts to its rest.
   package init(before: Side, after: Side) {
-    branches = TreeBranches([(before.tree, before.probability), (after.tree, after.probability)])
+    let sides = [before.completed(from: after), after.completed(from: before)]
+    branches = TreeBranches(sides.map { ($0.tree, $0.probability) })
     labels = [before.label, after.label].map { PictureText.clipped($0, to: 80) }
     prompt = after.tree.prompt
   }
@@ -92,5 +93,28 @@ package struct StoryTreePicture: Sendable {
       numbers("from the prompt", masses) + (change.isEmpty ? "" : ", \(change)"),
       numbers("after the token before", conditionals),
     ].joined(separator: "\n")
+  }
+}
+
+extension StoryTreePicture.Side {
+  /// This side with what the other side's tree says of the frozen original, where this side shows nothing else.
+  ///
+  /// Before the first update the trained model is the original. A tree of that time lacks what training found later,
+  /// such as the cat; the later tree knows how probable that was to begin with.
+  fileprivate func completed(from other: Self) -> Self {
+    let isOriginal =
+      probability == .reference
+      || tree.nodes.allSatisfy { abs($0.probability - $0.referenceProbability) <= 1e-4 * abs($0.referenceProbability) }
+    guard isOriginal, !tree.nodes.isEmpty, tree.prompt == other.tree.prompt, tree != other.tree else { return self }
+    var result = self
+    result.probability = .reference
+    // Branches that both trees have are matched by their tokens.
+    result.tree.nodes += other.tree.nodes.map { node in
+      var node = node
+      let isInside = other.tree.nodes.indices.contains(node.parent)
+      node.parent = isInside ? node.parent + tree.nodes.count : node.parent == -1 ? -1 : Int.min
+      return node
+    }
+    return result
   }
 }

@@ -11,19 +11,18 @@ package struct TerminalCurve: Sendable {
     self.history = history
   }
 
+  /// The columns that the labels take beside a curve of so many rows.
+  package func labelWidth(rows: Int) -> Int { labels(rows: rows).reduce(0) { max($0, $1.count) } }
+
   /// The curve in `rows` lines (2 or more) of at most `columns` columns; none where that is too narrow.
   ///
   /// It goes from the first to the last step, and from the lowest to the highest value, which the labels name.
-  package func lines(columns: Int, rows: Int) -> [String] {
-    guard rows >= 2, let low = history.entries.map(\.low).min(), let high = history.entries.map(\.high).max() else {
-      return []
-    }
-    let (lowest, highest) = Self.labels(low, high)
-    var labels = Array(repeating: "", count: rows)
-    labels[rows - 1] = lowest
-    labels[0] = rows > 2 ? highest : "\(name) \(highest)"
-    if rows > 2 { labels[1] = name }
-    let gutter = labels.reduce(0) { max($0, $1.count) }
+  ///
+  /// - Parameter labelWidth: The columns that the labels take at least, so that curves below each other begin alike.
+  package func lines(columns: Int, rows: Int, labelWidth: Int = 0) -> [String] {
+    guard rows >= 2, let (low, high) = ends else { return [] }
+    let labels = labels(rows: rows)
+    let gutter = max(labelWidth, self.labelWidth(rows: rows))
     let width = columns - gutter - 2
     guard width >= 4 else { return [] }
     let dots = plot(width: width, rows: rows, low: low, high: high)
@@ -38,8 +37,24 @@ package struct TerminalCurve: Sendable {
     }
   }
 
+  private var ends: (low: Double, high: Double)? {
+    guard let low = history.entries.map(\.low).min(), let high = history.entries.map(\.high).max() else { return nil }
+    return (low, high)
+  }
+
+  /// What stands before each row: the highest value, the name, the lowest value.
+  private func labels(rows: Int) -> [String] {
+    guard rows >= 2, let (low, high) = ends else { return [] }
+    let (lowest, highest) = Self.labels(low, high)
+    var labels = Array(repeating: "", count: rows)
+    labels[rows - 1] = lowest
+    labels[0] = rows > 2 ? highest : "\(name) \(highest)"
+    if rows > 2 { labels[1] = name }
+    return labels
+  }
+
   /// Both ends of the scale, with as many decimals as tell them apart, three at least.
-  static func labels(_ low: Double, _ high: Double) -> (low: String, high: String) {
+  package static func labels(_ low: Double, _ high: Double) -> (low: String, high: String) {
     if max(abs(low), abs(high)) < 1e6 {
       for decimals in 3...6 {
         let pair = (Self.label(low, "%.\(decimals)f"), Self.label(high, "%.\(decimals)f"))

@@ -45,7 +45,7 @@ package struct TrainingView: Sendable {
 
   /// All of it, in at most `rows` lines of at most `columns` columns: status, curves, the step's best story.
   package func lines(columns: Int, rows: Int) -> [String] {
-    guard columns > 0, rows > 0 else { return [] }
+    guard columns > 0, rows > 0, last != nil else { return [] }
     let status = status(columns: columns)
     let story = bestLine(columns: columns)
     let curves = curves(columns: columns, rows: min(rows, 12) - status.count - 1)
@@ -66,7 +66,8 @@ package struct TrainingView: Sendable {
     }
     if rows < 4 { return reward.lines(columns: columns, rows: min(3, rows)) }
     let each = min(4, rows / 2)
-    return reward.lines(columns: columns, rows: each) + divergence.lines(columns: columns, rows: each)
+    let labelWidth = max(reward.labelWidth(rows: each), divergence.labelWidth(rows: each))
+    return [reward, divergence].flatMap { $0.lines(columns: columns, rows: each, labelWidth: labelWidth) }
   }
 
   /// The status in one line, shortened where it must be, or else in several.

@@ -25,7 +25,8 @@ package func recipeDifferences(_ manifests: [RunManifest]) -> [RecipeDifference]
   return keys.compactMap { key in
     let values = tables.map { $0[key] }
     guard Set(values).count > 1 else { return nil }
-    return RecipeDifference(key: key, values: values.map { $0.map(shortened) ?? "–" })
+    // Lists of prompts can be very long.
+    return RecipeDifference(key: key, values: values.map { $0.map { shortened($0, to: 160) } ?? "–" })
   }
 }
 
@@ -50,9 +51,4 @@ private func circumstances(of manifest: RunManifest) -> [(key: String, value: St
   list.append(("computer", manifest.platform))
   list.append(("threads", String(manifest.threadCount)))
   return list
-}
-
-/// Lists of prompts can be very long.
-private func shortened(_ text: String) -> String {
-  text.utf8.count > 160 && text.count > 160 ? text.prefix(159) + "…" : text
 }
