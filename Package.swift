@@ -26,7 +26,7 @@ func tests(_ module: String, _ dependencies: [Target.Dependency] = [], goldens: 
 
 let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
 let crypto = Target.Dependency.product(name: "Crypto", package: "swift-crypto")
-let flyingFox = Target.Dependency.product(name: "FlyingFox", package: "FlyingFox")
+let flyingSocks = Target.Dependency.product(name: "FlyingSocks", package: "FlyingFox")
 let yams = Target.Dependency.product(name: "Yams", package: "Yams")
 
 let package = Package(
@@ -62,7 +62,7 @@ let package = Package(
         "Runs", "EmbeddedAssets", crypto, yams,
       ]),
     module("Reports", ["Runs", "EmbeddedAssets", crypto]),
-    module("LivePage", ["Reports", "Runs", flyingFox]),
+    module("LivePage", ["Reports", "Runs", flyingSocks]),
     module(
       "TinyAlign",
       [

@@ -20,6 +20,8 @@ public enum RunFolder {
   public static let trainingState = "training_state.safetensors"
   /// `training_metrics.svg`: the curves.
   public static let figure = "training_metrics.svg"
+  /// `figures/`: the report's pictures, a file each.
+  public static let figures = "figures"
   /// `report.html`: the report.
   public static let report = "report.html"
 

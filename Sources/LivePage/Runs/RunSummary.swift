@@ -43,7 +43,8 @@ extension WatchedRun {
     writer.member("status", sight.status)
     writer.member("message", sight.message)
     writer.member("steps", sight.setting("steps")?.integerValue)
-    writer.member("completed_steps", sight.last?.step ?? 0)
+    // A step that was skipped has no metrics; the manifest is a moment behind them.
+    writer.member("completed_steps", max(sight.last?.step ?? 0, manifest?.completedSteps ?? 0))
     writer.member("samples", sight.setting("samples")?.integerValue)
     writer.member("model", manifest?.model.name)
     writer.member("toward", sight.setting("toward")?.stringValue)

@@ -14,7 +14,7 @@ public func writeReport(runFolder: URL) throws -> (svg: URL, html: URL) {
   let html = runFolder.appending(path: RunFolder.report)
   try write(trainingMetricsSVG([run]), to: svg)
   try write(HTMLReport(data).page, to: html)
-  let figures = runFolder.appending(path: "figures", directoryHint: .isDirectory)
+  let figures = runFolder.appending(path: RunFolder.figures, directoryHint: .isDirectory)
   do {
     try FileManager.default.createDirectory(at: figures, withIntermediateDirectories: true)
   } catch {
