@@ -113,6 +113,8 @@ struct Align: ParsableCommand {
       "Go on with the run in this folder, which was interrupted or killed, exactly as if it had never stopped; its recipe "
         + "holds, so that no setting can be given.", valueName: "run"))
   var resume: String?
+  @Flag(help: "Write the run's tensorboard/ while it trains: `tensorboard --logdir RUN` follows it.")
+  var tensorboard = false
   @Flag(help: "Show the run on a live page in the browser, while it trains and afterwards until Ctrl-C.")
   var watch = false
   @Flag(help: "With --watch: do not open the browser.")
@@ -137,7 +139,8 @@ struct Align: ParsableCommand {
     guard resume == nil || !layers.isChanged && recipe == "default" && out == nil else {
       throw ValidationError("--resume goes on with a run as it was: give no other settings with it")
     }
-    let folder = URL(filePath: resume ?? out ?? Self.defaultFolder(), directoryHint: .isDirectory)
+    let name = resume ?? out ?? Self.defaultFolder()
+    let folder = URL(filePath: name, directoryHint: .isDirectory)
     let run = try resume == nil ? AlignmentRun(recipe: layers.resolved()) : AlignmentRun(resuming: folder)
     let recipe = run.recipe
     let page = try watch ? LivePageTask(runs: [folder], port: nil) : nil
@@ -145,37 +148,41 @@ struct Align: ParsableCommand {
       Terminal.note("Live page: \(page.url)")
       if !noOpen { page.openInBrowser() }
     }
-    var progress = AlignmentProgress(recipe: recipe)
+    var progress = AlignmentProgress(recipe: recipe, folder: folder)
+    var events = tensorboard ? TensorBoardProgress(folder: folder) : nil
+    defer { Terminal.live.erase() }
     var outputError: (any Error)?
     func willStart() {
       Terminal.note(
         "Steering \(recipe.model) (\(Self.size(of: run.model.model))) toward \"\(recipe.toward)\": "
           + "\(counted(recipe.steps, "step")) of \(recipe.samples) stories, in \(folder.path)")
     }
-    func report(_ metrics: StepMetrics) {
-      progress.report(metrics)
-      guard common.json else { return }
-      do {
-        try Output.write(try metrics.jsonLine() + [UInt8(ascii: "\n")])
-      } catch {
-        outputError = error
+    func report(_ metrics: StepMetrics, _ samples: [SampleRecord]) {
+      if common.json {
+        // Both may go to one terminal.
+        Terminal.live.erase()
+        do {
+          try Output.write(try metrics.jsonLine() + [UInt8(ascii: "\n")])
+        } catch {
+          outputError = error
+        }
       }
+      progress.report(metrics, samples)
+      events?.report(metrics, samples)
     }
     func shouldStop() -> Bool { stop.isRaised || outputError != nil }
     let outcome =
       try resume == nil
       ? run.run(
-        in: folder, stateInterval: stateInterval, willStart: willStart, report: { metrics, _ in report(metrics) },
-        shouldStop: shouldStop)
+        in: folder, stateInterval: stateInterval, willStart: willStart, report: report, shouldStop: shouldStop)
       : run.resume(
-        in: folder, stateInterval: stateInterval, notice: Self.tell, report: { metrics, _ in report(metrics) },
-        shouldStop: shouldStop)
-    Terminal.endProgress()
+        in: folder, stateInterval: stateInterval, notice: Self.tell, report: report, shouldStop: shouldStop)
+    progress.finish()
     let report = try writeReport(runFolder: folder)
-    try progress.summarize(folder: folder, report: report.html)
+    try progress.summarize(report: report.html)
     if case .interrupted(let step) = outcome {
       Terminal.note(
-        "Interrupted after step \(step) of \(recipe.steps). To go on: tinyalign align --resume \(shellWord(folder.path))"
+        "Interrupted after step \(step) of \(recipe.steps). To go on: tinyalign align --resume \(shellWord(name))"
       )
       if let outputError { throw outputError }
       throw ExitCode(130)

@@ -1,44 +1,67 @@
 import Alignment
 import Foundation
+import Reports
 import Runs
 
 /// What `align` says while it trains, and at the end.
+///
+/// On a terminal a few lines are drawn again and again, with the curves so far and the best story of the step; elsewhere
+/// about ten lines of a run are written, and the curves once at the end.
 struct AlignmentProgress {
   private let recipe: Recipe
+  private let folder: URL
+  private var view: TrainingView
   private var first: StepMetrics?
   private var last: StepMetrics?
   private var seconds = 0.0
 
-  /// Nothing has been said yet.
-  init(recipe: Recipe) { self.recipe = recipe }
+  /// Nothing has been said yet of the run in `folder`.
+  init(recipe: Recipe, folder: URL) {
+    self.recipe = recipe
+    self.folder = folder
+    view = TrainingView(steps: recipe.steps, samples: recipe.samples)
+  }
 
-  /// Renews the progress line; about ten lines of a run stay.
-  mutating func report(_ metrics: StepMetrics) {
+  /// Shows a step.
+  mutating func report(_ metrics: StepMetrics, _ samples: [SampleRecord]) {
+    if first == nil, metrics.step > 1 {
+      // A resumed run: its curves begin where it began.
+      let before = (try? RunReader(folder: folder).metrics())?.filter { $0.step < metrics.step } ?? []
+      view = TrainingView(steps: recipe.steps, samples: recipe.samples, before: before)
+    }
     first = first ?? metrics
     last = metrics
     seconds += metrics.seconds
-    let fraction = Double(metrics.step) / Double(recipe.steps)
-    let line =
-      "\(Terminal.bar(fraction)) step \(metrics.step)/\(recipe.steps)  reward \(fixed(metrics.rewardMean, 3))  "
-      + "KL \(fixed(metrics.klForward, 3)) nats/token  "
-      + "\(Int(Double(recipe.samples) * Double(metrics.step) / seconds)) stories/s  "
-      + "\(Terminal.duration(seconds / fraction * (1 - fraction))) left"
-    if metrics.step == 1 || metrics.step == recipe.steps || metrics.step % max(1, recipe.steps / 10) == 0 {
+    view.add(metrics, samples)
+    if Terminal.canDraw {
+      Terminal.live.draw { [view] in view.lines(columns: $0, rows: $1) }
+    } else if metrics.step == 1 || metrics.step == recipe.steps || metrics.step % max(1, recipe.steps / 10) == 0 {
       Terminal.endProgress()
-      Terminal.note(line)
+      Terminal.note(view.statusLine)
     } else {
-      Terminal.progress(line)
+      Terminal.progress(view.statusLine)
+    }
+  }
+
+  /// Leaves the last state on the screen: all of it on a terminal, the curves where lines were written.
+  func finish() {
+    Terminal.endProgress()
+    if Terminal.canDraw {
+      Terminal.live.settle()
+    } else {
+      for line in view.curves(columns: 79, rows: 8) { Terminal.note(line) }
     }
   }
 
   /// Stories before and after, and where the report is.
-  func summarize(folder: URL, report: URL) throws {
+  func summarize(report: URL) throws {
     let pairs = try RunReader(folder: folder).storyPairs()
     if !pairs.isEmpty {
       Terminal.note("\nThe same beginnings, before and after:")
       for pair in pairs.prefix(4) {
-        Terminal.note("  before \(fixed(Double(pair.rewardBefore), 2))  \(oneLine(pair.prompt + pair.before))")
-        Terminal.note("  after  \(fixed(Double(pair.rewardAfter), 2))  \(oneLine(pair.prompt + pair.after))\n")
+        let (before, after) = (pair.prompt + pair.before, pair.prompt + pair.after)
+        Terminal.note("  before \(fixed(Double(pair.rewardBefore), 2))  \(TerminalText.harmless(before))")
+        Terminal.note("  after  \(fixed(Double(pair.rewardAfter), 2))  \(TerminalText.harmless(after))\n")
       }
     }
     if let first, let last {
@@ -47,9 +70,5 @@ struct AlignmentProgress {
           + "KL \(fixed(last.klForward, 3)) nats per token, \(fixed(seconds, 1)) s of training.")
     }
     Terminal.note("Report: \(report.path)")
-  }
-
-  private func oneLine(_ text: String) -> String {
-    text.split(whereSeparator: \.isNewline).joined(separator: " ¶ ")
   }
 }

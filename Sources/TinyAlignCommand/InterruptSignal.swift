@@ -15,7 +15,9 @@ final class InterruptSignal: Sendable {
     sigemptyset(&set)
     for number in [SIGINT, SIGTERM, SIGHUP] {
       signal(number) { _ in
-        if InterruptSignal.count.add(1, ordering: .relaxed).newValue > 1 { _exit(130) }
+        guard InterruptSignal.count.add(1, ordering: .relaxed).newValue > 1 else { return }
+        LiveLines.eraseAtOnce()
+        _exit(130)
       }
       sigaddset(&set, number)
     }

@@ -1,4 +1,5 @@
 import Foundation
+import Reports
 
 /// Results: standard output.
 enum Output {
@@ -28,11 +29,20 @@ struct OutputError: Error, CustomStringConvertible {
 
 /// Standard error: progress and messages; standard output is for results.
 enum Terminal {
-  /// Whether a person is watching.
-  static let isInteractive = isatty(STDERR_FILENO) == 1
+  /// Whether a person is watching, on a terminal that lines can be taken back from.
+  static let isInteractive = isatty(STDERR_FILENO) == 1 && !["", "dumb"].contains(variable("TERM"))
+
+  /// Whether pictures may be drawn again and again: not where the environment asks for plain output.
+  static let canDraw = isInteractive && variable("NO_COLOR").isEmpty && ["", "0", "false"].contains(variable("CI"))
+
+  /// The lines that are drawn again and again.
+  static let live = LiveLines()
+
+  private static func variable(_ name: String) -> String { ProcessInfo.processInfo.environment[name] ?? "" }
 
   /// Writes one line.
   static func note(_ line: String) {
+    live.erase()
     try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
   }
 
@@ -48,20 +58,11 @@ enum Terminal {
     try? FileHandle.standardError.write(contentsOf: Data("\r\u{1B}[2K".utf8))
   }
 
-  /// `[#####-----]`, `fraction` of it filled.
-  static func bar(_ fraction: Double, width: Int = 24) -> String {
-    let filled = Int((min(1, max(0, fraction)) * Double(width)).rounded())
-    return String(repeating: "█", count: filled) + String(repeating: "░", count: width - filled)
-  }
+  /// `███░░░`, `fraction` of it filled.
+  static func bar(_ fraction: Double, width: Int = 24) -> String { TerminalText.bar(fraction, width: width) }
 
   /// "1:05", "2:03:10".
-  static func duration(_ seconds: Double) -> String {
-    let whole = Int(max(0, seconds).rounded())
-    let (hours, minutes, rest) = (whole / 3_600, whole / 60 % 60, whole % 60)
-    let padded = rest < 10 ? "0\(rest)" : "\(rest)"
-    if hours == 0 { return "\(minutes):\(padded)" }
-    return "\(hours):\(minutes < 10 ? "0" : "")\(minutes):\(padded)"
-  }
+  static func duration(_ seconds: Double) -> String { TerminalText.duration(seconds) }
 }
 
 /// A number with a fixed count of decimals, never "-0.00".

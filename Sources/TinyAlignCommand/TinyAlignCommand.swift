@@ -24,6 +24,8 @@ struct TinyAlignCommand: ParsableCommand {
   /// Runs the command; its exit status is 0 done, 1 failed, 2 wrong usage, 130 interrupted.
   static func main() {
     reportLostMappings()
+    // A limit on the size of files is an error of the write, not the end of the program.
+    signal(SIGXFSZ, SIG_IGN)
     do {
       var command = try parseAsRoot()
       try command.run()

@@ -95,7 +95,8 @@ struct RecipeTests {
       .learningRateSchedule: "cosine", .warmupSteps: "2", .weightDecay: "0.125", .maxGradientNorm: "1.5",
       .lengthNormalizer: "11", .klCoefficient: "0.75", .klDirection: "reverse", .klReduction: "vocabulary-mean",
       .loraRank: "3", .loraAlpha: "1.5", .loraTargets: "[q_proj, v_proj]", .loraSaving: "adapter",
-      .checkpointEvery: "4", .microBatch: "5", .memory: "2.5GB", .seed: "18446744073709551615",
+      .checkpointEvery: "4", .keep: "2", .keepBestBelowKL: "0.5", .nonFinite: "skip", .microBatch: "5",
+      .memory: "2.5GB", .seed: "18446744073709551615",
     ]
     var expected = Recipe()
     expected.model = "m"
@@ -125,6 +126,9 @@ struct RecipeTests {
     expected.loraTargets = TextList(["q_proj", "v_proj"])
     expected.loraSaving = .adapter
     expected.checkpointEvery = 4
+    expected.keep = 2
+    expected.keepBestBelowKL = 0.5
+    expected.nonFinite = .skip
     expected.microBatch = 5
     expected.memory = MemorySize("2.5GB")
     expected.seed = .max
@@ -140,6 +144,12 @@ struct RecipeTests {
     #expect(try recipe(lines.joined()) == expected)
     // Groups must divide what the default recipe samples.
     lines[keys.firstIndex(of: .samplesPerPrompt) ?? 0] = "samples_per_prompt: 4\n"
+    // These need checkpoints to choose from.
+    for (key, line) in [
+      (Recipe.CodingKeys.keep, "checkpoint_every: 4\n"), (.keepBestBelowKL, "checkpoint_every: 4\nkeep: 2\n"),
+    ] {
+      if let index = keys.firstIndex(of: key) { lines[index] += line }
+    }
     // These need an adapter.
     for key in [Recipe.CodingKeys.loraAlpha, .loraTargets, .loraSaving] {
       if let index = keys.firstIndex(of: key) { lines[index] += "lora_rank: 3\n" }

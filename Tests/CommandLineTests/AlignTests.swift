@@ -28,8 +28,8 @@ extension CommandTests {
         #expect(result.errorLines.last?.hasSuffix("run/report.html") == true)
         #expect(
           try names(in: run) == [
-            "before_after.jsonl", "checkpoints", "metrics.jsonl", "report.html", "run.json", "samples.jsonl",
-            "training_metrics.svg",
+            "checkpoints", "figures", "followed_stories.jsonl", "metrics.jsonl", "report.html", "run.json",
+            "samples.jsonl", "story_trees.jsonl", "training_metrics.svg",
           ])
         let checkpoints = run.appending(path: "checkpoints")
         #expect(try names(in: checkpoints) == ["step-000001", "step-000002", "step-000003"])

@@ -12,7 +12,7 @@ extension CommandTests {
           "--optimizer", "--algorithm", "--kl-coefficient", "--kl-direction", "--kl-reduction", "--length-normalizer",
           "--reference", "--checkpoint-every", "--micro-batch", "--seed", "--out", "--json", "--prompts",
           "--prompt-column",
-          "--system", "--samples-per-prompt",
+          "--system", "--samples-per-prompt", "--tensorboard",
         ]
       ),
       (
@@ -27,7 +27,7 @@ extension CommandTests {
       ("embed", ["--model", "--file", "--json"]),
       ("reward", ["--toward", "--file", "--json"]),
       ("pretrain", ["--config", "--data", "--out", "--json"]),
-      ("report", ["--json"]),
+      ("report", ["--compare", "--csv", "--tensorboard", "--json"]),
     ]
 
     @Test(arguments: options)

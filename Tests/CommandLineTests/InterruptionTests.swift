@@ -26,7 +26,7 @@ extension CommandTests {
       let manifest = try ManifestFile(run: run)
       #expect(manifest.status == "interrupted")
       #expect(manifest.completedSteps == metrics.count)
-      for name in ["report.html", "training_metrics.svg", "before_after.jsonl"] {
+      for name in ["report.html", "training_metrics.svg", "followed_stories.jsonl"] {
         #expect(FileManager.default.fileExists(atPath: run.appending(path: name).path), "\(name)")
       }
       let last = try #require(names(in: run.appending(path: "checkpoints")).last)
@@ -47,6 +47,7 @@ extension CommandTests {
         let steps = try expectKept(folder)
         #expect(try result.output == text(folder.appending(path: "run/metrics.jsonl")))
         #expect(result.errorLines.last?.contains("nterrupted after step \(steps) of 100000") == true)
+        #expect(result.errorLines.last?.hasSuffix("tinyalign align --resume run") == true)
       }
     }
 

@@ -9,6 +9,13 @@ import Testing
 func tinyalign(
   _ arguments: String..., in folder: URL, environment: [String: String?] = [:]
 ) throws -> CommandResult {
+  try tinyalign(arguments, in: folder, environment: environment)
+}
+
+/// Runs `tinyalign`.
+func tinyalign(
+  _ arguments: [String], in folder: URL, environment: [String: String?] = [:]
+) throws -> CommandResult {
   try CommandRunner(product: "tinyalign").run(arguments, in: folder, environment: environment)
 }
 
@@ -104,6 +111,7 @@ struct Metrics: Decodable {
 struct SampleLine: Decodable {
   static let keys: Set = [
     "step", "index", "prompt", "token_ids", "text", "reward", "advantage", "log_probability", "finish_reason",
+    "log_probabilities", "reference_log_probabilities", "entropies", "token_bytes",
   ]
   var step: Int
   var index: Int

@@ -103,7 +103,7 @@ final class BrowserProcess: @unchecked Sendable {
     while process.isRunning, Date() < deadline { usleep(2_000) }
     source.cancel()
     // Its helpers notice a moment later that it is gone, and may still write into the profile.
-    for _ in 0..<50 {
+    for _ in 0..<500 {
       try? FileManager.default.removeItem(at: folder)
       if !FileManager.default.fileExists(atPath: folder.path) { return }
       usleep(20_000)

@@ -103,6 +103,9 @@ public final class RunningCommand {
     try? FileManager.default.removeItem(at: texts)
   }
 
+  /// Whether it has not ended yet.
+  public var isRunning: Bool { process.isRunning }
+
   /// Sends a signal, such as SIGINT.
   public func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
 

@@ -199,6 +199,7 @@
     size(state, focus) {
       const width = state.plot.clientWidth || state.plot.getBoundingClientRect().width;
       const height = state.plot.clientHeight || state.plot.getBoundingClientRect().height;
+      state.area = { x: width, y: height, width, height };
       return { width, height, columns: columnCount(this.tree, focus, width) };
     }
 
@@ -279,14 +280,17 @@
       if (box.height < 3) element.dataset.thin = "1";
       else delete element.dataset.thin;
       if (wasThin !== element.dataset.thin) this.mark(state, key, element);
-      for (const name of ["x", "y", "width", "height"]) element.setAttribute(name, box[name].toFixed(3));
+      // In shares of the side, so that paper of another width shows all of it.
+      for (const name of ["x", "y", "width", "height"]) {
+        element.setAttribute(name, ((box[name] / state.area[name]) * 100).toFixed(4) + "%");
+      }
       this.write(state, key, element, box);
     }
 
     // The words in a box; those of a very high one stay where they are seen.
     write(state, key, element, box) {
       const [, word, number] = element.children;
-      const height = state.plot.clientHeight;
+      const height = state.area.height;
       const top = Math.max(0, -box.y);
       const seen = Math.min(box.height, height - box.y) - top;
       const shown = seen >= 14;
@@ -295,12 +299,15 @@
       const labels = this.labels(state.side, key, box.width, seen >= 34);
       word.textContent = labels.word;
       number.textContent = labels.number;
-      const middle = top + seen / 2;
+      const middle = (((top + seen / 2) / box.height) * 100).toFixed(3) + "%";
       const isBelow = seen >= 34;
+      for (const text of [word, number]) text.setAttribute("y", middle);
       word.setAttribute("x", "6");
-      word.setAttribute("y", (middle + (isBelow && labels.number ? -2.5 : 4.6)).toFixed(2));
-      number.setAttribute("x", isBelow ? "6" : (box.width - 6).toFixed(2));
-      number.setAttribute("y", (middle + (isBelow ? 12.8 : 4)).toFixed(2));
+      word.setAttribute("dy", isBelow && labels.number ? "-2.5" : "4.6");
+      number.setAttribute("class", isBelow ? "st-number" : "st-number st-inline");
+      number.setAttribute("x", isBelow ? "6" : "100%");
+      number.setAttribute("dx", isBelow ? "0" : "-6");
+      number.setAttribute("dy", isBelow ? "12.8" : "4");
       number.setAttribute("text-anchor", isBelow ? "start" : "end");
     }
 

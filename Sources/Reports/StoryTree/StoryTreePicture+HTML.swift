@@ -133,7 +133,7 @@ struct TreeBoxText {
       second.map { text in
         isBelow
           ? (text, "class=\"st-number\" x=\"6\" y=\"50%\" dy=\"1.15em\"")
-          : (text, "class=\"st-number\" x=\"100%\" dx=\"-6\" y=\"50%\" dy=\".35em\" text-anchor=\"end\"")
+          : (text, "class=\"st-number st-inline\" x=\"100%\" dx=\"-6\" y=\"50%\" dy=\".35em\" text-anchor=\"end\"")
       },
     ]
     return lines.compactMap(\.self).map { "<text \($0.attributes)>\(escaped($0.text))</text>" }.joined()
