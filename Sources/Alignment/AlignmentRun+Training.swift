@@ -42,8 +42,7 @@ extension AlignmentRun {
   /// - Throws: what made the run fail, as ``run(in:willStart:report:shouldStop:)`` does.
   public func resume(
     in folder: URL, stateInterval: Double = 30, notice: (ResumeEvent) -> Void = { _ in },
-    report: (StepMetrics, [SampleRecord]) -> Void,
-    shouldStop: () -> Bool
+    report: (StepMetrics, [SampleRecord]) -> Void, shouldStop: () -> Bool
   ) throws -> Outcome {
     let writer = try RunWriter(
       resuming: folder,
@@ -67,8 +66,7 @@ extension AlignmentRun {
 
   private func train(
     _ writer: RunWriter, from state: Int, replaying recorded: RecordedSteps?, _ stateInterval: Double,
-    _ notice: (ResumeEvent) -> Void,
-    _ report: (StepMetrics, [SampleRecord]) -> Void, _ shouldStop: () -> Bool
+    _ notice: (ResumeEvent) -> Void, _ report: (StepMetrics, [SampleRecord]) -> Void, _ shouldStop: () -> Bool
   ) throws -> Outcome {
     var completed = state
     var finished = writer.finishedSteps
@@ -80,32 +78,28 @@ extension AlignmentRun {
       if StoryFollower.follows(completed) { try follow(completed, writer) }
       while completed < recipe.steps, !shouldStop() {
         let number = completed + 1
-        let done = try step(number, writer, isNew: number > finished)
-        if let (metrics, samples) = done {
-          isAhead = true
-          if number <= finished, try recorded?.agree(samples: samples, metrics: metrics) != true {
-            notice(.differs(step: number))
-            try writer.cut(afterStep: completed)
-            finished = completed
-          }
-          if number > finished {
-            try writer.append(samples: samples)
-            try writer.append(metrics: metrics)
-          }
-          isAhead = false
+        let done = try step(number)
+        if case .applied = done { isAhead = true }
+        if number <= finished, try !agrees(done, with: recorded, writer) {
+          notice(.differs(step: number))
+          try writer.cut(afterStep: completed)
+          finished = completed
         }
+        if number > finished { try write(done, writer) }
+        isAhead = false
         completed = number
         if StoryFollower.follows(completed) { try follow(completed, writer) }
         try saveRegularCheckpoint(completed, writer)
         try saving.save(afterStep: completed)
-        if let (metrics, samples) = done, number > finished { report(metrics, samples) }
+        if number > finished, case .applied(let metrics, let samples) = done { report(metrics, samples) }
       }
-      if completed > 0 {
+      if completed < recipe.steps, completed > state { try saving.save(afterStep: completed, isDue: true) }
+      // Where it was stopped before it came to where it had been, there is nothing new to keep.
+      if completed > 0, completed >= finished {
         try saveCheckpoint(completed, writer)
         try removeCheckpoints(in: writer.folder, before: completed)
+        if !StoryFollower.follows(completed) { try follow(completed, writer) }
       }
-      if !StoryFollower.follows(completed) { try follow(completed, writer) }
-      if completed < recipe.steps, completed > 0 { try saving.save(afterStep: completed, isDue: true) }
     } catch {
       // A step that failed changed nothing: the state before it is worth keeping, if the disk still takes it.
       if completed > 0, !isAhead {
@@ -117,7 +111,7 @@ extension AlignmentRun {
     }
     if completed < recipe.steps {
       try writer.update(status: .interrupted)
-      return .interrupted(afterStep: completed)
+      return .interrupted(afterStep: max(completed, finished))
     }
     try writer.update(status: .finished)
     saving.remove()
@@ -156,20 +150,41 @@ extension AlignmentRun {
     }
   }
 
-  /// One update; nil where it was not applied, which is then noted.
-  private func step(
-    _ number: Int, _ writer: RunWriter, isNew: Bool
-  ) throws -> (metrics: StepMetrics, samples: [SampleRecord])? {
+  /// What came of a step.
+  private enum Done {
+    case applied(StepMetrics, [SampleRecord])
+    case skipped(SkippedStep)
+  }
+
+  /// One update.
+  private func step(_ number: Int) throws -> Done {
     let clock = ContinuousClock()
     let start = clock.now
-    let step: PolicyTrainer.Step
     do {
-      step = try trainer.step(number)
+      let step = try trainer.step(number)
+      let records = records(of: step, number, seconds: (clock.now - start) / .seconds(1))
+      return .applied(records.metrics, records.samples)
     } catch AlignmentError.diverged(_, let reason) where recipe.nonFinite == .skip {
-      if isNew { try writer.append(skipped: SkippedStep(step: number, reason: reason)) }
-      return nil
+      return .skipped(SkippedStep(step: number, reason: reason))
     }
-    return records(of: step, number, seconds: (clock.now - start) / .seconds(1))
+  }
+
+  /// Whether a step that was done once more came out as it was recorded.
+  private func agrees(_ done: Done, with recorded: RecordedSteps?, _ writer: RunWriter) throws -> Bool {
+    switch done {
+    case .applied(let metrics, let samples): try recorded?.agree(samples: samples, metrics: metrics) ?? false
+    case .skipped(let step): writer.skippedSteps.contains(step.step)
+    }
+  }
+
+  private func write(_ done: Done, _ writer: RunWriter) throws {
+    switch done {
+    case .applied(let metrics, let samples):
+      try writer.append(samples: samples)
+      try writer.append(metrics: metrics)
+    case .skipped(let step):
+      try writer.append(skipped: step)
+    }
   }
 
   /// A step done once more, with the model as it is.

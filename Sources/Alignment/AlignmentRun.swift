@@ -61,6 +61,9 @@ public final class AlignmentRun {
       reference: try reference.map { .init(name: $0.name, sha256: try $0.weightsChecksum()) },
       rewardModel: .init(
         name: recipe.rewardModel ?? RewardModelLocation.modelName, sha256: try weightsChecksum(rewardSource)),
+      promptFile: try recipe.promptFile.map { file in
+        .init(name: file, sha256: checksum([try MappedBytes(file: URL(filePath: file))]))
+      },
       platform: platformDescription, threadCount: Threads.count)
   }
 
@@ -91,6 +94,13 @@ public final class AlignmentRun {
         name: then?.name ?? now?.name ?? "",
         reason: "has other weights than when the run in \(folder.path) began; put back those with the SHA-256 "
           + "\(then?.sha256 ?? "none")")
+    }
+    // Runs of older versions do not tell.
+    if let prompts = manifest.promptFile, prompts.sha256 != self.manifest.promptFile?.sha256 {
+      throw AlignmentError.setting(
+        name: "--prompts",
+        reason: "\(prompts.name) has changed since the run in \(folder.path) began; put back the file with the SHA-256 "
+          + prompts.sha256)
     }
   }
 }

@@ -243,7 +243,8 @@ public struct TextModel: Sendable {
 /// The SHA-256 of a model's weights, of several files one after the other, in lower-case hexadecimal.
 public func weightsChecksum(_ source: ModelSource) throws -> String { try checksum(source.weightFiles()) }
 
-private func checksum(_ files: [MappedBytes]) -> String {
+/// The SHA-256 of files one after the other, in lower-case hexadecimal.
+func checksum(_ files: [MappedBytes]) -> String {
   var hash = SHA256()
   for file in files { file.forEachPart { hash.update(bufferPointer: $0) } }
   return hash.finalize().map { byte in

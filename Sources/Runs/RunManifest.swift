@@ -51,6 +51,8 @@ public struct RunManifest: Codable, Sendable, Equatable {
   public var reference: Model?
   /// The model that rewards come from.
   public var rewardModel: Model?
+  /// The file that prompts come from, where there is one, and its SHA-256.
+  public var promptFile: Model?
   /// Operating system, processor and BLAS, in words.
   public var platform: String
   /// Threads used.
@@ -61,7 +63,8 @@ public struct RunManifest: Codable, Sendable, Equatable {
   /// The manifest of a run that starts now.
   public init(
     programVersion: String, created: Date = Date(), recipe: JSONValue, seed: UInt64, model: Model,
-    reference: Model? = nil, rewardModel: Model? = nil, platform: String, threadCount: Int, status: Status = .running,
+    reference: Model? = nil, rewardModel: Model? = nil, promptFile: Model? = nil, platform: String, threadCount: Int,
+    status: Status = .running,
     completedSteps: Int = 0, message: String? = nil
   ) {
     schemaVersion = Self.currentSchemaVersion
@@ -72,6 +75,7 @@ public struct RunManifest: Codable, Sendable, Equatable {
     self.model = model
     self.reference = reference
     self.rewardModel = rewardModel
+    self.promptFile = promptFile
     self.platform = platform
     self.threadCount = threadCount
     self.status = status
@@ -93,6 +97,7 @@ public struct RunManifest: Codable, Sendable, Equatable {
       .init("model", model.json),
       .init("reference_model", reference?.json ?? .null),
       .init("reward_model", rewardModel?.json ?? .null),
+      .init("prompt_file", promptFile?.json ?? .null),
       .init("platform", .string(platform)),
       .init("thread_count", .integer(threadCount)),
       .init("recipe", recipe),
@@ -133,6 +138,7 @@ public struct RunManifest: Codable, Sendable, Equatable {
     self.init(
       programVersion: try string("program_version"), created: created, recipe: recipe, seed: seed, model: policy,
       reference: try model("reference_model"), rewardModel: try model("reward_model"),
+      promptFile: try model("prompt_file"),
       platform: try string("platform"), threadCount: try integer("thread_count"), status: status,
       completedSteps: try integer("completed_steps"), message: json["message"]?.stringValue)
     schemaVersion = version

@@ -75,7 +75,11 @@ public final class RunWriter: Sendable {
     skippedSteps = skipped
     let stories = try Self.followedSteps(RunFolder.followedStories, in: folder, count: following.stories)
     let trees = try Self.followedSteps(RunFolder.storyTrees, in: folder, count: following.trees)
-    let followed = stories.intersection(trees).filter { $0 <= steps && following.step($0) }
+    // What comes after a gap goes, too: lines are in the order of the steps.
+    let followed = Set(
+      Set(stories.all).union(trees.all).sorted().prefix { step in
+        stories.whole.contains(step) && trees.whole.contains(step) && step <= steps && following.step(step)
+      })
     func file(_ name: String, where isKept: (Int) -> Bool) throws -> AppendFile {
       let path = folder.appending(path: name).path
       return try AppendFile(path: path, length: try Self.length(of: path, where: isKept))
@@ -103,6 +107,10 @@ public final class RunWriter: Sendable {
       try cut(RunFolder.samples, &state.samples)
       try cut(RunFolder.followedStories, &state.followedStories)
       try cut(RunFolder.storyTrees, &state.storyTrees)
+      let skipped = folder.appending(path: RunFolder.skippedSteps).path
+      if FileManager.default.fileExists(atPath: skipped) {
+        _ = try AppendFile(path: skipped, length: try Self.length(of: skipped) { $0 <= steps })
+      }
       state.followedSteps = state.followedSteps.filter { $0 <= steps }
       state.manifest.completedSteps = steps
       try writeManifest(state.manifest, isLasting: true)
@@ -247,14 +255,16 @@ public final class RunWriter: Sendable {
     return last
   }
 
-  /// The steps that a file has `count` lines of each.
-  private static func followedSteps(_ name: String, in folder: URL, count: Int) throws -> Set<Int> {
+  /// The steps in a file, and those that it has `count` lines of.
+  private static func followedSteps(
+    _ name: String, in folder: URL, count: Int
+  ) throws -> (all: Set<Int>, whole: Set<Int>) {
     var counts: [Int: Int] = [:]
     try forEachStep(in: folder.appending(path: name).path) { step, _, _ in
       counts[step, default: 0] += 1
       return .go
     }
-    return Set(counts.filter { $0.value == count }.keys)
+    return (Set(counts.keys), Set(counts.filter { $0.value == count }.keys))
   }
 
   /// How many bytes the lines take up to the first whose step is not kept.

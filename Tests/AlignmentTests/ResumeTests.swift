@@ -169,6 +169,63 @@ extension AlignmentRunTests {
     }
   }
 
+  @Test func `a run that is stopped again before it came to where it was loses nothing`() throws {
+    try withModels { folder in
+      let whole = try whole(0, in: folder)
+      let out = folder.appending(path: "out")
+      var done = 0
+      _ = try AlignmentRun(recipe: recipe(0, in: folder)).run(
+        in: out, report: { metrics, _ in done = metrics.step }, shouldStop: { done == 7 })
+      // As after a kill long after the last state.
+      try FileManager.default.removeItem(at: out.appending(path: RunFolder.trainingState))
+      let before = try Result(out)
+      for stop in [2, 3] {
+        let asked = Asked(limit: stop)
+        let outcome = try AlignmentRun(resuming: out).resume(
+          in: out, report: { _, _ in }, shouldStop: { asked.isOver() })
+        #expect(outcome == .interrupted(afterStep: 7))
+        // But what was told of the step where it stopped, which a run that is not stopped does not tell.
+        let now = try Result(out)
+        #expect(now.metrics == before.metrics && now.files[RunFolder.samples] == before.files[RunFolder.samples])
+      }
+      #expect(try AlignmentRun(resuming: out).resume(in: out, report: { _, _ in }, shouldStop: { false }) == .finished)
+      #expect(try Result(out) == whole)
+    }
+  }
+
+  /// Says yes when it has been asked more often than `limit`.
+  private final class Asked {
+    private var left: Int
+
+    init(limit: Int) { left = limit }
+
+    func isOver() -> Bool {
+      left -= 1
+      return left < 0
+    }
+  }
+
+  @Test func `a file of prompts that has changed is noticed`() throws {
+    try withModels { folder in
+      let prompts = folder.appending(path: "prompts.txt")
+      try Data("abc\nbd\n".utf8).write(to: prompts)
+      let out = folder.appending(path: "out")
+      var done = 0
+      let recipe = try recipe(in: folder) {
+        $0.steps = 4
+        $0.promptFile = prompts.path
+        $0.samplesPerPrompt = 3
+      }
+      _ = try AlignmentRun(recipe: recipe).run(
+        in: out, report: { metrics, _ in done = metrics.step }, shouldStop: { done == 2 })
+      try Data("abc\nbe\n".utf8).write(to: prompts)
+      #expect { try AlignmentRun(resuming: out) } throws: { "\($0)".contains("prompts.txt has changed since the run") }
+      try Data("abc\nbd\n".utf8).write(to: prompts)
+      let outcome = try AlignmentRun(resuming: out).resume(in: out, report: { _, _ in }, shouldStop: { false })
+      #expect(outcome == .finished)
+    }
+  }
+
   @Test func `what cannot be resumed says why`() throws {
     try withModels { folder in
       let out = folder.appending(path: "out")
