@@ -72,8 +72,7 @@ extension AlignmentRun {
     var finished = writer.finishedSteps
     // Where writing about a step failed, the model is a step ahead of what the folder tells.
     var isAhead = false
-    var saving = StateSaving(
-      trainer.state, file: writer.folder.appending(path: RunFolder.trainingState), interval: stateInterval)
+    var saving = StateSaving(trainer.state, writer, interval: stateInterval)
     do {
       if StoryFollower.follows(completed) { try follow(completed, writer) }
       while completed < recipe.steps, !shouldStop() {
@@ -225,6 +224,7 @@ extension AlignmentRun {
 /// Writes the training state now and then, so that little is lost when the program is ended without a word.
 private struct StateSaving {
   private let state: TrainingState
+  private let writer: RunWriter
   private let file: URL
   private let clock = ContinuousClock()
   private var last: ContinuousClock.Instant
@@ -236,10 +236,11 @@ private struct StateSaving {
   /// Writing takes no more than this share of the time.
   private static let share = 0.05
 
-  init(_ state: TrainingState, file: URL, interval: Double) {
+  init(_ state: TrainingState, _ writer: RunWriter, interval: Double) {
     self.interval = interval
     self.state = state
-    self.file = file
+    self.writer = writer
+    file = writer.folder.appending(path: RunFolder.trainingState)
     last = clock.now
   }
 
@@ -248,6 +249,8 @@ private struct StateSaving {
     let passed = (clock.now - last) / .seconds(1)
     guard isDue || interval == 0 || passed >= max(interval, cost / Self.share) else { return }
     let start = clock.now
+    // A state is of use only with the lines that led to it.
+    try writer.sync()
     try state.write(step: step, to: file)
     last = clock.now
     cost = (last - start) / .seconds(1)

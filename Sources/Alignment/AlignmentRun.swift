@@ -74,6 +74,8 @@ public final class AlignmentRun {
   public convenience init(resuming folder: URL) throws {
     let manifest = try RunReader(folder: folder).manifest
     guard manifest.status != .finished else {
+      // It may have been killed before it could do so itself.
+      try? FileManager.default.removeItem(at: folder.appending(path: RunFolder.trainingState))
       let last = RunFolder.checkpoint(step: manifest.completedSteps, in: folder)
       throw AlignmentError.text(
         reason: "the run in \(folder.path) is finished; to train on, start a new run from its last model: "

@@ -182,6 +182,18 @@ public final class RunWriter: Sendable {
     }
   }
 
+  /// Makes all lines so far outlive a power cut.
+  ///
+  /// - Throws: ``RunError/cannotWrite(path:reason:)``.
+  public func sync() throws {
+    try state.withLock { state in
+      try state.metrics?.sync()
+      try state.samples?.sync()
+      try state.followedStories?.sync()
+      try state.storyTrees?.sync()
+    }
+  }
+
   /// Changes the manifest and writes it.
   ///
   /// - Throws: ``RunError/cannotWrite(path:reason:)``.

@@ -22,7 +22,7 @@ public struct SkippedStep: Codable, Sendable, Equatable {
   }
 
   /// Reads one object; every key must be there.
-  init(_ scanner: inout JSONScanner) throws {
+  package init(_ scanner: inout JSONScanner) throws {
     let value = try JSONValue(&scanner, depth: 0)
     guard let step = value["step"]?.integerValue, let reason = value["reason"]?.stringValue else {
       throw scanner.problem("a key of the skipped step is missing")

@@ -78,6 +78,11 @@ import Testing
         let differences = try #require(overview["differences"]?.arrayValue)
         let rate = try #require(differences.first { $0["key"] == "learning_rate" })
         #expect(rate["values"] == ["0.001", "0.0004"])
+
+        try other.writer.append(skipped: SkippedStep(step: 2, reason: "the <gradient> is not finite"))
+        let later = try await page.json("/api/overview?runs=\(ids[0])")["runs"]?.arrayValue?[0]
+        let said = try #require(later?["observations_html"]?.stringValue)
+        #expect(said.contains("Steps were skipped") && said.contains("the &lt;gradient&gt; is not finite"))
       }
     }
   }

@@ -26,7 +26,8 @@ import Testing
     let cases: [[Double]] = [
       [-greatest, greatest, 0], [0, Double.leastNonzeroMagnitude], [1, 1.0.nextUp], [1e308, 1e308.nextUp, 1e308],
       [Double(Float.greatestFiniteMagnitude), Double(-Float.greatestFiniteMagnitude)],
-      (0..<1000).map { Double($0) * 0.1 }, [0, Double.leastNormalMagnitude / 4, Double.leastNormalMagnitude / 2], [-0.0, 0.0],
+      (0..<1000).map { Double($0) * 0.1 }, [0, Double.leastNormalMagnitude / 4, Double.leastNormalMagnitude / 2],
+      [-0.0, 0.0],
     ]
     for values in cases {
       let buckets = HistogramBuckets(values + [.nan, .infinity, -.infinity]).buckets

@@ -28,7 +28,8 @@ extension PageRoutes {
     let bytes = jsonObject { writer in
       writer.member("runs", list: runs, first: true) { run, writer in
         let said =
-          run.sight.manifest.map { observations(of: $0, metrics: run.metrics) } ?? observations(of: run.metrics)
+          run.sight.manifest.map { observations(of: $0, metrics: run.metrics, skipped: run.run.skippedSteps()) }
+          ?? observations(of: run.metrics)
         writer.raw("{")
         writer.member("id", run.run.id, first: true)
         writer.member("name", run.run.name)

@@ -60,6 +60,19 @@ final class WatchedRun: Sendable {
     }
   }
 
+  /// The steps that were not applied, as far as they can be read; there are few, and none in nearly every run.
+  func skippedSteps() -> [SkippedStep] {
+    guard let folder = try? place.open(), let file = try? folder.file(RunFolder.skippedSteps),
+      let bytes = try? file.read(from: 0, count: min(file.stamp.size, 1 << 20))
+    else { return [] }
+    return bytes.split(separator: 0x0A, omittingEmptySubsequences: false).dropLast().compactMap { line in
+      line.withUnsafeBufferPointer { bytes in
+        var scanner = JSONScanner(bytes)
+        return try? SkippedStep(&scanner)
+      }
+    }
+  }
+
   /// The followed stories.
   ///
   /// - Throws: ``FileProblem``.
