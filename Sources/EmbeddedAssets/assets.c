@@ -42,6 +42,8 @@ static const unsigned char page_charts_js[] = {
 #embed "page/charts.js"
 };
 static const unsigned char page_tree_js[] = {
+#embed "page/tree-parts.js"
+    ,
 #embed "page/tree.js"
 };
 static const unsigned char page_heatmap_js[] = {

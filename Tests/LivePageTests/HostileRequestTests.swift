@@ -76,7 +76,7 @@ import Testing
           let (first, isClosed) = try await PageClient.away {
             let connection = try PageConnection(port: page.port)
             connection.send("GET /api/glossary HTTP/1.1\r\nHost: 127.0.0.1:\(page.port)\r\n\(header)\r\n\r\n\(body)")
-            return (try connection.answer(), connection.isClosed(within: 5))
+            return (try connection.answer(), connection.isClosed(within: 60))
           }
           #expect(first.status == 200)
           #expect(first.headers["connection"] == "close")
@@ -115,7 +115,7 @@ import Testing
           let slow = try PageConnection(port: page.port)
           slow.send("GET / HTT")
           let idle = try PageConnection(port: page.port)
-          return (try slow.answer().status, idle.isClosed(within: 5))
+          return (try slow.answer().status, idle.isClosed(within: 60))
         }
         #expect(slow == 408)
         #expect(idle)
@@ -213,7 +213,7 @@ import Testing
       }
       task.cancel()
       _ = await task.result
-      #expect(try await PageClient.away { listening.isClosed(within: 5) })
+      #expect(try await PageClient.away { listening.isClosed(within: 60) })
       await #expect(throws: ConnectionFailure.self) { try await page.get("/") }
     }
   }

@@ -107,6 +107,30 @@ private func writeRun(in folder: URL, steps: ClosedRange<Int>, samples count: In
     }
   }
 
+  @Test func `a folder of an older version is read, and can be taken up`() throws {
+    try withTemporaryFolder { parent in
+      let folder = parent.appending(path: "run")
+      try writeRun(in: folder, steps: 1...2).close()
+      for name in ["followed_stories.jsonl", "story_trees.jsonl"] {
+        try FileManager.default.removeItem(at: folder.appending(path: name))
+      }
+      let pair = #"{"index":0,"prompt":"p","before":"b","after":"a","reward_before":0.5,"reward_after":1}"#
+      try Data((pair + "\n").utf8).write(to: folder.appending(path: "before_after.jsonl"))
+      let manifest = try text("run.json", in: folder).replacing(#/ *"prompt_file": null,\n/#, with: "")
+      #expect(!manifest.contains("prompt_file"))
+      try Data(manifest.utf8).write(to: folder.appending(path: "run.json"))
+      let reader = try RunReader(folder: folder)
+      #expect(
+        try reader.storyPairs() == [
+          StoryPair(index: 0, prompt: "p", before: "b", after: "a", rewardBefore: 0.5, rewardAfter: 1)
+        ])
+      let (stories, trees) = (try reader.followedStories().stories, try reader.storyTrees().trees)
+      #expect(stories.isEmpty && trees.isEmpty)
+      let writer = try resumed(folder)
+      #expect(writer.finishedSteps == 2 && writer.followedSteps.isEmpty)
+    }
+  }
+
   @Test func `a damaged line inside is named by file and number`() throws {
     try withTemporaryFolder { parent in
       let folder = parent.appending(path: "run")

@@ -74,7 +74,7 @@ final class PageConnection: Sendable {
   }
 
   /// What is there, at most so many bytes; nothing at the end, or after so many seconds.
-  func receive(seconds: Double = 20) -> [UInt8] {
+  func receive(seconds: Double = 120) -> [UInt8] {
     var bytes = [UInt8](repeating: 0, count: 1 << 16)
     var event = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
     guard poll(&event, 1, Int32(seconds * 1_000)) > 0 else { return [] }
