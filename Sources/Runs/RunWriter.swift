@@ -66,15 +66,16 @@ public final class RunWriter: Sendable {
     var manifest = reader.manifest
     let lock = try FolderLock(folder)
     let skipped = Set(try reader.skippedSteps().map(\.step))
-    let steps = try Self.finishedSteps(in: folder.appending(path: RunFolder.metrics).path, skipped: skipped)
+    let steps = try StepLines.finishedSteps(in: folder.appending(path: RunFolder.metrics).path, skipped: skipped)
     manifest.status = .running
     manifest.message = nil
     manifest.completedSteps = steps
     self.folder = folder
     finishedSteps = steps
     skippedSteps = skipped
-    let stories = try Self.followedSteps(RunFolder.followedStories, in: folder, count: following.stories)
-    let trees = try Self.followedSteps(RunFolder.storyTrees, in: folder, count: following.trees)
+    let stories = try StepLines.steps(
+      in: folder.appending(path: RunFolder.followedStories).path, count: following.stories)
+    let trees = try StepLines.steps(in: folder.appending(path: RunFolder.storyTrees).path, count: following.trees)
     // What comes after a gap goes, too: lines are in the order of the steps.
     let followed = Set(
       Set(stories.all).union(trees.all).sorted().prefix { step in
@@ -82,7 +83,7 @@ public final class RunWriter: Sendable {
       })
     func file(_ name: String, where isKept: (Int) -> Bool) throws -> AppendFile {
       let path = folder.appending(path: name).path
-      return try AppendFile(path: path, length: try Self.length(of: path, where: isKept))
+      return try AppendFile(path: path, length: try StepLines.length(of: path, where: isKept))
     }
     state = Mutex(
       State(
@@ -101,7 +102,7 @@ public final class RunWriter: Sendable {
       func cut(_ name: String, _ file: inout AppendFile?) throws {
         let path = folder.appending(path: name).path
         guard file != nil else { throw RunError.closed(path: folder.path) }
-        file = try AppendFile(path: path, length: try Self.length(of: path) { $0 <= steps })
+        file = try AppendFile(path: path, length: try StepLines.length(of: path) { $0 <= steps })
       }
       try cut(RunFolder.metrics, &state.metrics)
       try cut(RunFolder.samples, &state.samples)
@@ -109,7 +110,7 @@ public final class RunWriter: Sendable {
       try cut(RunFolder.storyTrees, &state.storyTrees)
       let skipped = folder.appending(path: RunFolder.skippedSteps).path
       if FileManager.default.fileExists(atPath: skipped) {
-        _ = try AppendFile(path: skipped, length: try Self.length(of: skipped) { $0 <= steps })
+        _ = try AppendFile(path: skipped, length: try StepLines.length(of: skipped) { $0 <= steps })
       }
       state.followedSteps = state.followedSteps.filter { $0 <= steps }
       state.manifest.completedSteps = steps
@@ -153,7 +154,7 @@ public final class RunWriter: Sendable {
     let line = try Self.lines([step], step: step.step) { $0.write(to: &$1) }
     try state.withLock { state in
       // A line that was torn off is dropped.
-      var file = try AppendFile(path: path, length: try Self.length(of: path) { $0 < step.step })
+      var file = try AppendFile(path: path, length: try StepLines.length(of: path) { $0 < step.step })
       try file.append(line)
       state.manifest.completedSteps = step.step
       try writeManifest(state.manifest, isLasting: false)
@@ -249,56 +250,6 @@ public final class RunWriter: Sendable {
     }
     if let field = writer.notFinite { throw RunError.notFinite(field: field, step: step) }
     return writer.bytes
-  }
-
-  /// The last step of the metrics, which must have a line for each step from 1 on that was not skipped.
-  private static func finishedSteps(in path: String, skipped: Set<Int>) throws -> Int {
-    var last = 0
-    func pass() { while skipped.contains(last + 1) { last += 1 } }
-    try forEachStep(in: path) { step, number, _ in
-      pass()
-      guard step == last + 1 else {
-        throw RunError.damaged(path: path, line: number, reason: "step \(step) follows step \(last)")
-      }
-      last = step
-      return .go
-    }
-    pass()
-    return last
-  }
-
-  /// The steps in a file, and those that it has `count` lines of.
-  private static func followedSteps(
-    _ name: String, in folder: URL, count: Int
-  ) throws -> (all: Set<Int>, whole: Set<Int>) {
-    var counts: [Int: Int] = [:]
-    try forEachStep(in: folder.appending(path: name).path) { step, _, _ in
-      counts[step, default: 0] += 1
-      return .go
-    }
-    return (Set(counts.keys), Set(counts.filter { $0.value == count }.keys))
-  }
-
-  /// How many bytes the lines take up to the first whose step is not kept.
-  private static func length(of path: String, where isKept: (Int) -> Bool) throws -> Int {
-    var length = 0
-    try forEachStep(in: path) { step, _, end in
-      guard isKept(step) else { return .stop }
-      length = end
-      return .go
-    }
-    return length
-  }
-
-  /// Calls `body` with the step and the number of each whole line, and the byte after it.
-  private static func forEachStep(in path: String, _ body: (Int, Int, Int) throws -> LineFile.Next) throws {
-    try LineFile(path: path).read { line, number, offset in
-      do {
-        return try body(try LineFile.step(of: line), number, offset + line.count + 1)
-      } catch let problem as JSONProblem {
-        throw RunError.damaged(path: path, line: number, reason: problem.reason)
-      }
-    }
   }
 
   /// The file that stands where `folder` or a folder above it should be, in words.

@@ -83,6 +83,25 @@ extension CommandTests {
       }
     }
 
+    #if os(Linux)
+      // Sanitizers reserve far more than they use.
+      @Test(
+        .enabled(if: ProcessInfo.processInfo.environment["TINYALIGN_SANITIZER"] == nil),
+        arguments: [200_000, 300_000, 400_000, 500_000])
+      func `memory that is not to be had is one clear line`(kibibytes: Int) throws {
+        try withTemporaryFolder { folder in
+          let program = try CommandRunner(product: "tinyalign").executable.path
+          let result = try CommandRunner(executable: URL(filePath: "/bin/sh")).run(
+            ["-c", #"ulimit -v "$1"; shift; exec "$@""#, "sh", "\(kibibytes)", program, "align", "--out", "run"],
+            in: folder)
+          #expect(result.status == 1)
+          let errors = result.errorLines.filter { $0.hasPrefix("tinyalign: ") }
+          #expect(errors.count == 1 && result.errorLines.last == errors.first, "\(result.errors)")
+          #expect(errors[0].contains("gives no memory") || errors[0].contains("Cannot allocate memory"), "\(errors)")
+        }
+      }
+    #endif
+
     @Test func `what cannot be resumed says why`() throws {
       try withTemporaryFolder { folder in
         expectRefusal(

@@ -1,0 +1,50 @@
+/// What the files of a run folder tell of steps, without reading more of their lines than that.
+enum StepLines {
+  /// The last step of the metrics, which must have a line for each step from 1 on that was not skipped.
+  static func finishedSteps(in path: String, skipped: Set<Int>) throws -> Int {
+    var last = 0
+    func pass() { while skipped.contains(last + 1) { last += 1 } }
+    try forEachStep(in: path) { step, number, _ in
+      pass()
+      guard step == last + 1 else {
+        throw RunError.damaged(path: path, line: number, reason: "step \(step) follows step \(last)")
+      }
+      last = step
+      return .go
+    }
+    pass()
+    return last
+  }
+
+  /// The steps in a file, and those that it has `count` lines of.
+  static func steps(in path: String, count: Int) throws -> (all: Set<Int>, whole: Set<Int>) {
+    var counts: [Int: Int] = [:]
+    try forEachStep(in: path) { step, _, _ in
+      counts[step, default: 0] += 1
+      return .go
+    }
+    return (Set(counts.keys), Set(counts.filter { $0.value == count }.keys))
+  }
+
+  /// How many bytes the lines take up to the first whose step is not kept.
+  static func length(of path: String, where isKept: (Int) -> Bool) throws -> Int {
+    var length = 0
+    try forEachStep(in: path) { step, _, end in
+      guard isKept(step) else { return .stop }
+      length = end
+      return .go
+    }
+    return length
+  }
+
+  /// Calls `body` with the step and the number of each whole line, and the byte after it.
+  static func forEachStep(in path: String, _ body: (Int, Int, Int) throws -> LineFile.Next) throws {
+    try LineFile(path: path).read { line, number, offset in
+      do {
+        return try body(try LineFile.step(of: line), number, offset + line.count + 1)
+      } catch let problem as JSONProblem {
+        throw RunError.damaged(path: path, line: number, reason: problem.reason)
+      }
+    }
+  }
+}
