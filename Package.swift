@@ -96,7 +96,7 @@ let package = Package(
     tests("LivePage", ["Reports", "Runs"]),
     // The live page in a real browser.
     .testTarget(
-      name: "BrowserTests", dependencies: ["LivePage", "Runs", "TestSupport"], swiftSettings: strict),
+      name: "BrowserTests", dependencies: ["LivePage", "Reports", "Runs", "TestSupport"], swiftSettings: strict),
     // It depends on the command so that the program under test is always built first.
     .testTarget(
       name: "CommandLineTests", dependencies: ["TestSupport", "TinyAlignCommand"], swiftSettings: strict),

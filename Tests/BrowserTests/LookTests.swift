@@ -9,7 +9,7 @@ extension BrowserTests {
   private static let sections = ["overview", "curves", "stories", "told-again", "tree", "comparison", "glossary"]
 
   /// What does not fit: wide content without a scroll bar, cut-off words, labels outside their chart.
-  private static let misfits = """
+  static let misfits = """
     (() => {
       const found = [], root = document.documentElement;
       if (root.scrollWidth > root.clientWidth) found.push(`the page is ${root.scrollWidth} wide`);

@@ -63,8 +63,8 @@ struct HTMLReport {
   /// What makes charts, tree and heat maps answer; the page is complete without it.
   private static var script: String {
     let files = ["charts.js", "tree.js", "heatmap.js"].map(pageAsset)
-    return (files + ["for (const wire of Object.values(window.TinyAlign || {})) wire(document.body);\n"])
-      .joined(separator: "\n")
+    let start = "for (const wire of [TinyAlign.charts, TinyAlign.tree, TinyAlign.heatMap]) wire(document.body);\n"
+    return (files + [start]).joined(separator: "\n")
   }
 
   private var curves: String {
