@@ -11,9 +11,7 @@ struct AlignmentProgress {
   private let recipe: Recipe
   private let folder: URL
   private var view: TrainingView
-  private var first: StepMetrics?
-  private var last: StepMetrics?
-  private var seconds = 0.0
+  private var hasBegun = false
 
   /// Nothing has been said yet of the run in `folder`.
   init(recipe: Recipe, folder: URL) {
@@ -24,14 +22,12 @@ struct AlignmentProgress {
 
   /// Shows a step.
   mutating func report(_ metrics: StepMetrics, _ samples: [SampleRecord]) {
-    if first == nil, metrics.step > 1 {
+    if !hasBegun, metrics.step > 1 {
       // A resumed run: its curves begin where it began.
       let before = (try? RunReader(folder: folder).metrics())?.filter { $0.step < metrics.step } ?? []
       view = TrainingView(steps: recipe.steps, samples: recipe.samples, before: before)
     }
-    first = first ?? metrics
-    last = metrics
-    seconds += metrics.seconds
+    hasBegun = true
     view.add(metrics, samples)
     if Terminal.canDraw {
       Terminal.live.draw { [view] in view.lines(columns: $0, rows: $1) }
@@ -55,7 +51,8 @@ struct AlignmentProgress {
 
   /// Stories before and after, and where the report is.
   func summarize(report: URL) throws {
-    let pairs = try RunReader(folder: folder).storyPairs()
+    let run = try RunReader(folder: folder)
+    let pairs = try run.storyPairs()
     if !pairs.isEmpty {
       Terminal.note("\nThe same beginnings, before and after:")
       for pair in pairs.prefix(4) {
@@ -64,7 +61,10 @@ struct AlignmentProgress {
         Terminal.note("  after  \(fixed(Double(pair.rewardAfter), 2))  \(TerminalText.harmless(after))\n")
       }
     }
-    if let first, let last {
+    // All of the run, also where it was resumed.
+    let metrics = try run.metrics()
+    if let first = metrics.first, let last = metrics.last {
+      let seconds = metrics.reduce(0) { $0 + $1.seconds }
       Terminal.note(
         "Mean reward \(fixed(first.rewardMean, 3)) → \(fixed(last.rewardMean, 3)), "
           + "KL \(fixed(last.klForward, 3)) nats per token, \(fixed(seconds, 1)) s of training.")

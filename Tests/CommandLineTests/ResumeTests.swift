@@ -54,6 +54,14 @@ extension CommandTests {
         }
         let last = try tinyalign("align", "--resume", "run", in: folder)
         #expect(last.status == 0 || last.errors.contains("is finished"), "\(last.errors)")
+        // What is said at the end is of the whole run.
+        if last.status == 0 {
+          let rewards = whole.metrics.compactMap {
+            $0.firstMatch(of: /"reward_mean":(-?[0-9.e-]+)/).flatMap { Double($0.1) }
+          }
+          let said = "Mean reward \(String(format: "%.3f", rewards[0])) → \(String(format: "%.3f", rewards[9])), "
+          #expect(last.errors.contains(said), "\(said)")
+        }
         #expect(try Content(run) == whole)
         #expect(!(try names(in: run).contains { $0.contains("training_state") || $0.hasSuffix(".tmp") }))
       }
