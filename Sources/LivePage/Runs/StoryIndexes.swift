@@ -18,24 +18,23 @@ struct LineSpan: Sendable, Equatable {
   }
 }
 
-/// The followed stories of a run, without their tokens.
-struct FollowedIndex: Sendable {
-  /// A story at one step.
-  struct Entry: Sendable {
-    var story: FollowedStory
-    var line: LineSpan
-  }
-
-  private(set) var file = TailedFile(RunFolder.followedStories)
+/// What is kept of each line of a file that grows.
+struct LineIndex<Entry: Sendable>: Sendable {
+  private(set) var file: TailedFile
   private(set) var entries: [Entry] = []
 
-  /// Reads what is new.
+  /// Nothing has been read yet of the file `name`.
+  init(_ name: String) { file = TailedFile(name) }
+
+  /// Reads what is new; `entry` is handed each whole line, and where it is.
   ///
   /// - Throws: ``FileProblem``.
-  mutating func advance(in place: RunPlace) throws(FileProblem) {
+  mutating func advance(
+    in place: RunPlace, _ entry: (inout JSONScanner, LineSpan) throws -> Entry
+  ) throws(FileProblem) {
     let folder = try place.open()
     guard let opened = try folder.fileIfPresent(file.name) else {
-      self = FollowedIndex()
+      self = LineIndex(file.name)
       return
     }
     var entries = self.entries
@@ -45,10 +44,34 @@ struct FollowedIndex: Sendable {
       entries = []
     } line: { line, offset in
       var scanner = JSONScanner(line)
-      var story = try FollowedStory(&scanner)
+      let found = try entry(&scanner, LineSpan(offset: offset, length: line.count))
       try scanner.expectEnd()
+      entries.append(found)
+    }
+  }
+}
+
+/// The followed stories of a run, without their tokens.
+struct FollowedIndex: Sendable {
+  /// A story at one step.
+  struct Entry: Sendable {
+    var story: FollowedStory
+    var line: LineSpan
+  }
+
+  private var lines = LineIndex<Entry>(RunFolder.followedStories)
+
+  var file: TailedFile { lines.file }
+  var entries: [Entry] { lines.entries }
+
+  /// Reads what is new.
+  ///
+  /// - Throws: ``FileProblem``.
+  mutating func advance(in place: RunPlace) throws(FileProblem) {
+    try lines.advance(in: place) { scanner, line in
+      var story = try FollowedStory(&scanner)
       story.tokens = []
-      entries.append(Entry(story: story, line: LineSpan(offset: offset, length: line.count)))
+      return Entry(story: story, line: line)
     }
   }
 
@@ -73,29 +96,18 @@ struct TreeIndex: Sendable {
     var line: LineSpan
   }
 
-  private(set) var file = TailedFile(RunFolder.storyTrees)
-  private(set) var entries: [Entry] = []
+  private var lines = LineIndex<Entry>(RunFolder.storyTrees)
+
+  var file: TailedFile { lines.file }
+  var entries: [Entry] { lines.entries }
 
   /// Reads what is new.
   ///
   /// - Throws: ``FileProblem``.
   mutating func advance(in place: RunPlace) throws(FileProblem) {
-    let folder = try place.open()
-    guard let opened = try folder.fileIfPresent(file.name) else {
-      self = TreeIndex()
-      return
-    }
-    var entries = self.entries
-    self.entries = []
-    defer { self.entries = entries }
-    _ = try file.advance(opened) {
-      entries = []
-    } line: { line, offset in
-      var scanner = JSONScanner(line)
+    try lines.advance(in: place) { scanner, line in
       let tree = try StoryTree(&scanner)
-      try scanner.expectEnd()
-      entries.append(
-        Entry(step: tree.step, prompt: tree.prompt, line: LineSpan(offset: offset, length: line.count)))
+      return Entry(step: tree.step, prompt: tree.prompt, line: line)
     }
   }
 
