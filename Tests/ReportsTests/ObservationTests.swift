@@ -29,8 +29,8 @@ private func changed(_ path: WritableKeyPath<StepMetrics, Double>, _ value: (Dou
   @Test func `runaway KL and collapse are named`() {
     #expect(
       titles(SyntheticRun().metrics) == ["The model is far from its reference", "The stories are collapsing into few"])
-    #expect(titles(changed(\.klForward) { $0 < 0.5 ? 0.2 : 1.2 }) == ["The model is far from its reference"])
-    #expect(titles(changed(\.klForward) { $0 < 0.5 ? 0.2 : 0.9 }).isEmpty)
+    #expect(titles(changed(\.klForward) { min(1.2, 2.4 * $0) }) == ["The model is far from its reference"])
+    #expect(titles(changed(\.klForward) { min(0.9, 1.8 * $0) }).isEmpty)
   }
 
   @Test func `KL that gains speed is named before it is far, KL that slows down is not`() {
@@ -40,8 +40,53 @@ private func changed(_ path: WritableKeyPath<StepMetrics, Double>, _ value: (Dou
   }
 
   @Test func `the step at which KL passed one is told`() {
-    let found = observations(of: changed(\.klForward) { $0 < 0.5 ? 0.2 : 1.2 })
+    let found = observations(of: changed(\.klForward) { $0 < 0.5 ? 1.99 * $0 : 1.2 })
     #expect(found.first?.text.contains("It passed 1 at step 41.") == true)
+  }
+
+  /// KL and mean reward of the first steps; those after them go on as the last.
+  private func course(kl: [Double], reward: [Double]) -> [StepMetrics] {
+    var metrics = good
+    for index in metrics.indices {
+      metrics[index].klForward = kl[min(index, kl.count - 1)]
+      metrics[index].rewardMean = reward[min(index, reward.count - 1)] + (index > 40 ? 0.1 : 0)
+    }
+    return metrics
+  }
+
+  @Test func `an update that alone moved the model far is named, whatever came of the run`() {
+    // The first updates of runs of the model in the program at 25, 7.5 and 2.5 times its learning rate.
+    let far = course(kl: [0, 5.87, 3.738, 2.5, 1.5, 0.9], reward: [0.139, 0.109, 0.133, 0.181])
+    let found = observations(of: far)
+    #expect(found.map(\.title) == ["Updates are probably too large"])
+    #expect(found.first?.kind == .warning)
+    #expect(found.first?.text.contains("Update 1 alone moved the model by 5.9 nats per token") == true)
+    #expect(titles(course(kl: [0, 1.839, 0.858, 0.551, 0.407], reward: [0.139, 0.274])) == found.map(\.title))
+    #expect(titles(course(kl: [0, 0.437, 0.2, 0.3], reward: [0.139, 0.207])) == found.map(\.title))
+    // As fast as a good run goes, and a rise that stays.
+    #expect(titles(course(kl: [0, 0.08, 0.059, 0.119, 0.21, 0.3], reward: [0.139, 0.164, 0.191, 0.217])).isEmpty)
+    #expect(titles(course(kl: [0, 0.3, 0.35], reward: [0.139, 0.2])).isEmpty)
+    // It need not be the first update, and a reward that was thrown back is told.
+    let late = observations(
+      of: course(kl: [0, 0.05, 0.1, 0.9, 0.7], reward: [0.2, 0.25, 0.4, 0.1, 0.35]))
+    #expect(late.first?.text.contains("Update 3 alone") == true)
+    #expect(late.first?.text.contains("The mean reward fell from 0.400 to 0.100 after it.") == true)
+  }
+
+  @Test func `where prompts change from step to step, a difference between prompts is no update`() {
+    let turns = course(kl: (0..<80).map { $0.isMultiple(of: 2) ? 0.1 : 0.7 }, reward: [0.2, 0.3])
+    #expect(titles(turns) == ["Updates are probably too large"])
+    #expect(observations(of: turns, samePrompts: false).isEmpty)
+    // The first update starts from no difference at any prompt, and a jump beyond what is usual is one.
+    #expect(observations(of: course(kl: [0, 0.9, 0.7, 0.8], reward: [0.2, 0.3]), samePrompts: false).count == 1)
+    var manifest = RunManifest(
+      programVersion: "1", recipe: ["prompt": ["a", "b"], "samples": 8, "samples_per_prompt": 4], seed: 1,
+      model: .init(name: "m", sha256: ""), platform: "", threadCount: 1)
+    #expect(observations(of: manifest, metrics: turns).count == 1)
+    manifest.recipe = ["prompt": ["a", "b"], "samples": 8, "samples_per_prompt": 8]
+    #expect(observations(of: manifest, metrics: turns).isEmpty)
+    manifest.recipe = ["prompts": "many.jsonl", "samples": 8]
+    #expect(observations(of: manifest, metrics: turns).isEmpty)
   }
 
   @Test func `stories that have become one are named so`() {

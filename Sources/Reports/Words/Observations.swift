@@ -2,13 +2,15 @@ public import Runs
 
 /// What the metrics of a run call for saying, the gravest first.
 ///
-/// - Parameter clip: The norm that gradients were clipped to, where they were.
-public func observations(of metrics: [StepMetrics], clip: Double? = nil) -> [Observation] {
+/// - Parameters:
+///   - clip: The norm that gradients were clipped to, where they were.
+///   - samePrompts: Whether all steps have the same prompts.
+public func observations(of metrics: [StepMetrics], clip: Double? = nil, samePrompts: Bool = true) -> [Observation] {
   guard !metrics.isEmpty else { return [] }
   if let broken = notFinite(metrics) { return [broken] }
   let found = [
-    divergence(metrics), collapse(metrics) ?? certainty(metrics), equalRewards(metrics), rewardTrend(metrics),
-    clipping(metrics, clip: clip), growingTime(metrics),
+    tooLargeUpdates(metrics, samePrompts: samePrompts), divergence(metrics), collapse(metrics) ?? certainty(metrics),
+    equalRewards(metrics), rewardTrend(metrics), clipping(metrics, clip: clip), growingTime(metrics),
   ]
   let all = found.compactMap { $0 }
   return all.filter { $0.kind == .warning } + all.filter { $0.kind == .note }
@@ -34,7 +36,7 @@ package func observations(
         cause: "A number was infinite or none at all, usually after updates that were too large.",
         remedy: "The model is as it was before each of them. If it happens again and again, lower the learning rate."))
   }
-  return all + observations(of: metrics, clip: manifest.clip)
+  return all + observations(of: metrics, clip: manifest.clip, samePrompts: manifest.hasSamePromptsAtEachStep)
 }
 
 /// A number that is infinite or none at all.
@@ -132,8 +134,8 @@ private func rewardTrend(_ metrics: [StepMetrics]) -> Observation? {
   if end < start {
     return Observation(
       kind: .warning, title: "The reward has fallen", text: change,
-      cause: "The updates are probably too large: the model is thrown about rather than led.",
-      remedy: "Lower the learning rate, or tell more stories a step.")
+      cause: "Updates are probably too large; the policy oscillates.",
+      remedy: "Lower the learning rate, or sample more completions a step.")
   }
   guard metrics.count >= 20, end - mean(metrics.suffix(2 * tenth).prefix(tenth), \.rewardMean) > 0.1 * (end - start)
   else { return nil }

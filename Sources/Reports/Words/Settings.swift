@@ -18,6 +18,15 @@ extension RunManifest {
   package var clip: Double? {
     setting("clip_norm", "gradient_clip", "max_gradient_norm", "max_grad_norm")?.doubleValue
   }
+
+  /// Whether each step has all prompts, as far as the recipe tells.
+  var hasSamePromptsAtEachStep: Bool {
+    guard case .array(let prompts)? = setting("prompt"), prompts.count > 1 else { return setting("prompts") == nil }
+    guard let samples = setting("samples")?.integerValue, let each = setting("samples_per_prompt")?.integerValue else {
+      return false
+    }
+    return each > 0 && samples / each >= prompts.count
+  }
 }
 
 /// Every setting of a recipe as resolved, nested names joined by dots.
