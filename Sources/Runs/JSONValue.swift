@@ -6,6 +6,8 @@ public enum JSONValue: Sendable, Equatable {
   case bool(Bool)
   /// A whole number written without point or exponent.
   case integer(Int)
+  /// A whole number above `Int.max`, such as a seed may be.
+  case unsigned(UInt64)
   /// Any other number.
   case number(Double)
   /// A string.
@@ -35,6 +37,9 @@ public enum JSONValue: Sendable, Equatable {
     return members.first { $0.key == key }?.value
   }
 
+  /// A whole number of at least 0, exactly.
+  public init(_ value: UInt64) { self = Int(exactly: value).map { .integer($0) } ?? .unsigned(value) }
+
   /// The string, where it is one.
   public var stringValue: String? {
     if case .string(let text) = self { text } else { nil }
@@ -44,7 +49,17 @@ public enum JSONValue: Sendable, Equatable {
   public var doubleValue: Double? {
     switch self {
     case .integer(let value): Double(value)
+    case .unsigned(let value): Double(value)
     case .number(let value): value
+    default: nil
+    }
+  }
+
+  /// The whole number of at least 0, where it is one; never a rounded one.
+  public var unsignedValue: UInt64? {
+    switch self {
+    case .integer(let value): UInt64(exactly: value)
+    case .unsigned(let value): value
     default: nil
     }
   }
@@ -116,6 +131,12 @@ public enum JSONValue: Sendable, Equatable {
       if let value = try? whole.integer(Int.self) {
         scanner = whole
         self = .integer(value)
+        return
+      }
+      whole = scanner
+      if let value = try? whole.integer(UInt64.self) {
+        scanner = whole
+        self = .unsigned(value)
       } else {
         self = .number(try scanner.double())
       }
@@ -127,6 +148,7 @@ public enum JSONValue: Sendable, Equatable {
     case .null: writer.raw("null")
     case .bool(let value): writer.raw(value ? "true" : "false")
     case .integer(let value): writer.integer(value)
+    case .unsigned(let value): writer.integer(value)
     case .number(let value): writer.number(value, field: name)
     case .string(let text): writer.string(text)
     case .array(let elements):
@@ -189,6 +211,8 @@ extension JSONValue: Codable {
       self = .bool(value)
     } else if let value = try? container.decode(Int.self) {
       self = .integer(value)
+    } else if let value = try? container.decode(UInt64.self) {
+      self = .unsigned(value)
     } else if let value = try? container.decode(Double.self) {
       self = .number(value)
     } else {
@@ -212,6 +236,9 @@ extension JSONValue: Codable {
       var container = encoder.singleValueContainer()
       try container.encode(value)
     case .integer(let value):
+      var container = encoder.singleValueContainer()
+      try container.encode(value)
+    case .unsigned(let value):
       var container = encoder.singleValueContainer()
       try container.encode(value)
     case .number(let value):

@@ -92,7 +92,7 @@ public struct RunManifest: Codable, Sendable, Equatable {
       .init("status", .string(status.rawValue)),
       .init("completed_steps", .integer(completedSteps)),
       .init("message", message.map { .string($0) } ?? .null),
-      // Readers that hold numbers in doubles lose such a seed's last digits: it goes in quotes.
+      // Readers of signed 64-bit numbers cannot hold such a seed: it goes in quotes.
       .init("seed", Int(exactly: seed).map { .integer($0) } ?? .string(String(seed))),
       .init("model", model.json),
       .init("reference_model", reference?.json ?? .null),
@@ -129,12 +129,15 @@ public struct RunManifest: Codable, Sendable, Equatable {
     }
     guard let created = try? Date(string("created"), strategy: .iso8601) else { throw damaged("created") }
     guard let status = Status(rawValue: try string("status")) else { throw damaged("status") }
-    let seed = json["seed"].flatMap { value in
-      value.integerValue.flatMap { UInt64(exactly: $0) } ?? value.stringValue.flatMap { UInt64($0) }
-    }
+    let seed = json["seed"].flatMap { $0.unsignedValue ?? $0.stringValue.flatMap { UInt64($0) } }
     guard let seed else { throw damaged("seed") }
     guard let policy = try model("model") else { throw damaged("model") }
-    guard let recipe = json["recipe"] else { throw damaged("recipe") }
+    guard var recipe = json["recipe"] else { throw damaged("recipe") }
+    if case .object(var members) = recipe, let index = members.firstIndex(where: { $0.key == "seed" }) {
+      // Version 0.1.0 rounded a seed above `Int.max` here, though not beside it.
+      members[index] = .init("seed", JSONValue(seed))
+      recipe = .object(members)
+    }
     self.init(
       programVersion: try string("program_version"), created: created, recipe: recipe, seed: seed, model: policy,
       reference: try model("reference_model"), rewardModel: try model("reward_model"),

@@ -86,7 +86,19 @@ import Testing
       #expect(String(decoding: bytes, as: UTF8.self) == String(value))
       #expect(try JSONValue(parsing: bytes) == .integer(value))
     }
-    #expect(try JSONValue(parsing: Array("9223372036854775808".utf8)) == .number(9_223_372_036_854_775_808))
+    for value in [UInt64(Int.max) + 1, 9_223_372_036_854_775_833, .max] {
+      let bytes = try JSONValue(value).encoded()
+      #expect(String(decoding: bytes, as: UTF8.self) == String(value))
+      let read = try JSONValue(parsing: bytes)
+      #expect(read == .unsigned(value) && read.unsignedValue == value && read.integerValue == nil)
+      // As Foundation reads and writes them, too.
+      #expect(try JSONDecoder().decode(JSONValue.self, from: Data(bytes)) == read)
+      #expect(try JSONEncoder().encode(read) == Data(bytes))
+    }
+    #expect(JSONValue(7) == 7 && JSONValue.integer(-1).unsignedValue == nil)
+    // 2^64, and what lies below all whole numbers, is rounded to the nearest double.
+    #expect(try JSONValue(parsing: Array("18446744073709551616".utf8)) == .number(0x1p64))
+    #expect(try JSONValue(parsing: Array("-9223372036854775809".utf8)) == .number(-0x1p63))
   }
 
   @Test(arguments: [

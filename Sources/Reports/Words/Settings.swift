@@ -44,6 +44,7 @@ func plainText(_ value: JSONValue) -> String {
   case .null: "none"
   case .bool(let flag): flag ? "yes" : "no"
   case .integer(let number): String(number)
+  case .unsigned(let number): String(number)
   case .number(let number): number == number.rounded() && abs(number) < 1e15 ? String(Int(number)) : "\(number)"
   case .string(let text): text
   case .array(let elements): elements.isEmpty ? "none" : elements.map(plainText).joined(separator: ", ")
