@@ -73,6 +73,15 @@ private func changed(_ path: WritableKeyPath<StepMetrics, Double>, _ value: (Dou
     #expect(late.first?.text.contains("The mean reward fell from 0.400 to 0.100 after it.") == true)
   }
 
+  @Test func `a reward that was thrown back before it rose is named, although the run ended well`() {
+    let back = changed(\.rewardMean) { 0.3 - 0.2 * sin(3.1416 * min(1, 4 * $0)) + 0.3 * max(0, $0 - 0.25) }
+    let found = observations(of: back)
+    #expect(found.first?.title == "Updates are probably too large")
+    #expect(found.first?.text.contains("thrown back first: it fell from 0.253 to 0.103 at about step 11") == true, "\(found)")
+    #expect(!titles(changed(\.rewardMean) { 0.3 - 0.02 * sin(12.6 * $0) + 0.2 * $0 }).contains(found[0].title))
+    #expect(observations(of: back, samePrompts: false).map(\.title).contains(found[0].title) == false)
+  }
+
   @Test func `where prompts change from step to step, a difference between prompts is no update`() {
     let turns = course(kl: (0..<80).map { $0.isMultiple(of: 2) ? 0.1 : 0.7 }, reward: [0.2, 0.3])
     #expect(titles(turns) == ["Updates are probably too large"])

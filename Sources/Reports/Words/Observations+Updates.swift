@@ -17,7 +17,9 @@ func tooLargeUpdates(_ metrics: [StepMetrics], samePrompts: Bool) -> Observation
     guard jump.rise > 4 * usual || jump.before.klForward < 0.001 else { return false }
     return jump.rise > 0.5 || (jump.rise > 0.25 && (jump.isTakenBack || jump.rewardFell))
   }
-  guard let worst = tooLarge.max(by: { $0.rise < $1.rise }) else { return nil }
+  guard let worst = tooLarge.max(by: { $0.rise < $1.rise }) else {
+    return samePrompts ? thrownBack(metrics).map(warning) : nil
+  }
   var text =
     "Update \(worst.before.step) alone moved the model by \(Numbers.significant(worst.rise, 2)) nats per token: KL to the "
     + "reference went from \(Numbers.significant(worst.before.klForward, 2)) to "
@@ -28,7 +30,29 @@ func tooLargeUpdates(_ metrics: [StepMetrics], samePrompts: Bool) -> Observation
       + "\(Numbers.significant(worst.lowestReward)) after it."
   }
   if tooLarge.count > 1 { text += " \(Numbers.grouped(tooLarge.count)) updates went that far." }
-  return Observation(
+  return warning(text)
+}
+
+/// A mean reward that fell well below its beginning and came back: what was seen, in words.
+///
+/// Means of a twentieth of the steps, three at least, are compared, since single steps vary by chance.
+private func thrownBack(_ metrics: [StepMetrics]) -> String? {
+  let width = max(3, metrics.count / 20)
+  guard let first = metrics.first, metrics.count >= 3 * width else { return nil }
+  func mean(from start: Int) -> Double {
+    metrics[start..<start + width].reduce(0) { $0 + $1.rewardMean } / Double(width)
+  }
+  let starts = 0...metrics.count - width
+  guard let lowest = starts.min(by: { mean(from: $0) < mean(from: $1) }) else { return nil }
+  let (beginning, low, end) = (mean(from: 0), mean(from: lowest), mean(from: metrics.count - width))
+  guard beginning - low > max(0.03, 0.5 * first.rewardStd), end - low > 0.5 * (beginning - low) else { return nil }
+  return "The mean reward was thrown back first: it fell from \(Numbers.significant(beginning)) to "
+    + "\(Numbers.significant(low)) at about step \(metrics[lowest + width / 2].step), and ended at "
+    + "\(Numbers.significant(end))."
+}
+
+private func warning(_ text: String) -> Observation {
+  Observation(
     kind: .warning, title: "Updates are probably too large", text: text,
     cause: "The learning rate is too high for this model: an update changes more than the completions of one step can "
       + "tell about, and the policy oscillates.",
