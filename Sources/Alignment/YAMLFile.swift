@@ -90,23 +90,6 @@ func decodeChoice<Choice: RawRepresentable & CaseIterable, Key: CodingKey>(
 
 /// ", did you mean 'steps'?" for the nearest known key, or all keys where none is near.
 func suggestion(for key: String, among keys: [String]) -> String {
-  let nearest = keys.map { ($0, editDistance(key, $0)) }.min { $0.1 < $1.1 }
-  if let nearest, nearest.1 <= max(2, key.count / 3) { return ", did you mean '\(nearest.0)'?" }
+  if let nearest = closestName(to: key, among: keys) { return ", did you mean '\(nearest)'?" }
   return "; known keys: \(keys.joined(separator: ", "))"
-}
-
-/// Insertions, deletions and replacements that turn `a` into `b` (Levenshtein 1966).
-private func editDistance(_ a: String, _ b: String) -> Int {
-  let b = Array(b)
-  var row = Array(0...b.count)
-  for (i, x) in a.enumerated() {
-    var diagonal = row[0]
-    row[0] = i + 1
-    for (j, y) in b.enumerated() {
-      let above = row[j + 1]
-      row[j + 1] = min(above + 1, row[j] + 1, diagonal + (x == y ? 0 : 1))
-      diagonal = above
-    }
-  }
-  return row[b.count]
 }

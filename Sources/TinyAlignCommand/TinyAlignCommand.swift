@@ -27,8 +27,10 @@ struct TinyAlignCommand: ParsableCommand {
     // A limit on the size of files is an error of the write, not the end of the program.
     signal(SIGXFSZ, SIG_IGN)
     do {
-      var command = try parseAsRoot()
+      var command = try parseAsRoot(CommandArguments.read())
       try command.run()
+    } catch let error as WrongUsage {
+      fail("\(error)", status: 2)
     } catch let error as AlignmentError {
       fail("\(error)", status: error.isUsageError ? 2 : 1)
     } catch let code as ExitCode {
