@@ -142,6 +142,7 @@ extension StepMetrics {
         rollout: step.times.rollout, reward: step.times.reward, reference: step.times.reference,
         backward: step.times.backward, optimizer: step.times.optimizer),
       learningRate: step.learningRate, meanLength: Double(step.tokens) / count,
-      endOfTextRate: step.stories.reduce(0.0) { $0 + ($1.isFinished ? 1 : 0) } / count)
+      endOfTextRate: step.stories.reduce(0.0) { $0 + ($1.isFinished ? 1 : 0) } / count,
+      tiedGroups: step.tiedGroups, truncatedTexts: step.truncatedTexts)
   }
 }

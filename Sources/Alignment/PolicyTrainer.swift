@@ -27,6 +27,8 @@ public final class PolicyTrainer {
     public var tokenStatistics: [TokenStatistics] = []
     /// Groups whose stories all earned the same, so that leave-one-out learns nothing from them.
     public var tiedGroups: Int
+    /// Texts that the reward judged by their beginning only.
+    public var truncatedTexts: Int
     /// The loss, in its own unit.
     public var loss = 0.0
     /// KL(reference || policy), nats for each generated token.
@@ -185,9 +187,10 @@ public final class PolicyTrainer {
       }
     }
     let storyPrompts = stepPrompts.flatMap { repeatElement($0, count: groupSize) }
-    let (texts, rewards) = try times.measure(\.reward) {
+    let (texts, rewards, truncatedTexts) = try times.measure(\.reward) {
       let texts = zip(stories, storyPrompts).map { textModel.text(of: $0.tokens, after: $1) }
-      return (texts, try reward.rewards(for: zip(storyPrompts, texts).map { $0.lead + $1 }))
+      let judged = zip(storyPrompts, texts).map { $0.lead + $1 }
+      return (texts, try reward.rewards(for: judged), reward.truncatedCount(of: judged))
     }
     if let index = rewards.firstIndex(where: { !$0.isFinite }) {
       throw AlignmentError.diverged(step: number, reason: "the reward of story \(index) is not finite: \(texts[index])")
@@ -195,7 +198,8 @@ public final class PolicyTrainer {
     let advantages = recipe.algorithm.advantages(rewards: rewards, groupSize: groupSize)
     var step = Step(
       stories: stories, prompts: storyPrompts, texts: texts, rewards: rewards, advantages: advantages,
-      tiedGroups: tiedGroupCount(rewards: rewards, groupSize: groupSize))
+      tiedGroups: tiedGroupCount(rewards: rewards, groupSize: groupSize),
+      truncatedTexts: truncatedTexts)
     times.measure(\.backward) { gradients.zero() }
     for (index, part) in parts.enumerated() {
       var tree = trees[index].tree

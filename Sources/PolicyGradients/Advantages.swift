@@ -35,11 +35,12 @@ public func leaveOneOut(_ rewards: [Float]) -> [Float] {
   return rewards.map { Float(Double($0) - (sum - Double($0)) / Double(rewards.count - 1)) }
 }
 
-/// How many groups of `groupSize` in a row have the same reward for all their stories, so that leave-one-out learns nothing from them.
+/// The number of groups of `groupSize` in a row whose stories all have the same reward, so that leave-one-out learns nothing from
+/// them; a single story has none to be compared with and makes no tie.
 ///
 /// - Precondition: `groupSize` divides the number of rewards.
 public func tiedGroupCount(rewards: [Float], groupSize: Int) -> Int {
-  groups(of: rewards, size: groupSize).count { group in group.allSatisfy { $0 == group.first } }
+  groups(of: rewards, size: groupSize).count { group in group.count > 1 && group.allSatisfy { $0 == group.first } }
 }
 
 private func groups(of rewards: [Float], size: Int) -> [ArraySlice<Float>] {

@@ -7,4 +7,12 @@ public protocol Reward: Sendable {
   ///
   /// The same story is worth the same at every step and in any company, but for rounding.
   func rewards(for stories: [String]) throws -> [Float]
+
+  /// The number of stories that the reward judges by their beginning only, since they are longer than it reads.
+  func truncatedCount(of stories: [String]) -> Int
+}
+
+extension Reward {
+  /// None: a reward reads whole stories, unless it says otherwise.
+  public func truncatedCount(of stories: [String]) -> Int { 0 }
 }

@@ -65,6 +65,15 @@ public final class SentenceEmbedder: Sendable {
     Set(texts.map(tokens)).reduce(0) { $0 + encoder.flops(tokens: $1.count) }
   }
 
+  /// The number of word pieces of a text, those beyond the limit included, without [CLS] and [SEP].
+  public func pieceCount(of text: String) -> Int { tokenizer.encode(text).count - 2 }
+
+  /// Whether a text is longer than the ``tokenLimit``, so that its end is not read.
+  public func isTruncated(_ text: String) -> Bool {
+    // No word piece is shorter than a byte.
+    text.utf8.count > tokenLimit - 2 && pieceCount(of: text) > tokenLimit - 2
+  }
+
   /// The ids of a text between [CLS] and [SEP], cut to ``tokenLimit``.
   func tokens(of text: String) -> [Int] {
     let ids = tokenizer.encode(text)

@@ -45,6 +45,9 @@ public struct SimilarityReward: Reward {
     return keys.map { known[$0, default: 0] }
   }
 
+  /// The number of stories that are longer than the embedder reads.
+  public func truncatedCount(of stories: [String]) -> Int { stories.count(where: embedder.isTruncated) }
+
   /// Takes over the rewards of an earlier run's step as if they had just been computed.
   ///
   /// A resumed run that takes over all earlier steps, in their order, knows what one that was never interrupted knows.

@@ -39,6 +39,9 @@ public struct RecordedSteps {
     guard var recorded = self.metrics[metrics.step] else { return false }
     recorded.seconds = metrics.seconds
     recorded.secondsSplit = metrics.secondsSplit
+    // Version 0.1.0 did not record these.
+    recorded.tiedGroups = recorded.tiedGroups ?? metrics.tiedGroups
+    recorded.truncatedTexts = recorded.truncatedTexts ?? metrics.truncatedTexts
     let lines = try RunWriter.lines(samples, step: metrics.step) { $0.write(to: &$1) }
     return recorded == metrics && self.samples[metrics.step] == Self.digest(lines, after: nil)
   }

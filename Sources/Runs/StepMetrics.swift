@@ -59,12 +59,18 @@ public struct StepMetrics: Codable, Sendable, Equatable {
   public var meanLength: Double
   /// The share of stories that ended with end-of-text, 0 to 1.
   public var endOfTextRate: Double
+  /// Groups of a prompt's completions that all earned the same, so that leave-one-out learns nothing from them; nil in runs of
+  /// version 0.1.0.
+  public var tiedGroups: Int?
+  /// Texts that the reward model read in part only, since they are longer than it reads; nil in runs of version 0.1.0.
+  public var truncatedTexts: Int?
 
   /// Metrics of one step.
   public init(
     step: Int, rewardMean: Double, rewardStd: Double, rewardMax: Double, klForward: Double, klReverse: Double,
     loss: Double, entropy: Double, tokens: Int, nodes: Int, distinctStories: Int, gradientNorm: Double,
-    seconds: Double, secondsSplit: SecondsSplit, learningRate: Double, meanLength: Double, endOfTextRate: Double
+    seconds: Double, secondsSplit: SecondsSplit, learningRate: Double, meanLength: Double, endOfTextRate: Double,
+    tiedGroups: Int? = nil, truncatedTexts: Int? = nil
   ) {
     self.step = step
     self.rewardMean = rewardMean
@@ -83,6 +89,8 @@ public struct StepMetrics: Codable, Sendable, Equatable {
     self.learningRate = learningRate
     self.meanLength = meanLength
     self.endOfTextRate = endOfTextRate
+    self.tiedGroups = tiedGroups
+    self.truncatedTexts = truncatedTexts
   }
 
   private enum CodingKeys: String, CodingKey {
@@ -103,6 +111,8 @@ public struct StepMetrics: Codable, Sendable, Equatable {
     case learningRate = "learning_rate"
     case meanLength = "mean_length"
     case endOfTextRate = "end_of_text_rate"
+    case tiedGroups = "tied_groups"
+    case truncatedTexts = "truncated_texts"
   }
 
   /// The line of `metrics.jsonl`, without its end, as UTF-8: what `--json` prints.
@@ -150,10 +160,13 @@ public struct StepMetrics: Codable, Sendable, Equatable {
     number("learning_rate", learningRate)
     number("mean_length", meanLength)
     number("end_of_text_rate", endOfTextRate)
+    if let tiedGroups { integer("tied_groups", tiedGroups) }
+    if let truncatedTexts { integer("truncated_texts", truncatedTexts) }
     writer.raw("}")
   }
 
-  /// Reads one object; keys that the format does not name are passed over, every named one must be there.
+  /// Reads one object; keys that the format does not name are passed over. Every named one must be there, but those that version
+  /// 0.1.0 did not write.
   package init(_ scanner: inout JSONScanner) throws {
     let value = try JSONValue(&scanner, depth: 0)
     func number(_ key: String, in object: JSONValue) throws -> Double {
@@ -164,6 +177,7 @@ public struct StepMetrics: Codable, Sendable, Equatable {
       guard let number = value[key]?.integerValue else { throw scanner.problem("no whole number \"\(key)\"") }
       return number
     }
+    func laterInteger(_ key: String) throws -> Int? { value[key] == nil ? nil : try integer(key) }
     guard let split = value["seconds_split"] else { throw scanner.problem("no object \"seconds_split\"") }
     self.init(
       step: try integer("step"), rewardMean: try number("reward_mean", in: value),
@@ -177,6 +191,7 @@ public struct StepMetrics: Codable, Sendable, Equatable {
         reference: try number("reference", in: split), backward: try number("backward", in: split),
         optimizer: try number("optimizer", in: split)),
       learningRate: try number("learning_rate", in: value), meanLength: try number("mean_length", in: value),
-      endOfTextRate: try number("end_of_text_rate", in: value))
+      endOfTextRate: try number("end_of_text_rate", in: value), tiedGroups: try laterInteger("tied_groups"),
+      truncatedTexts: try laterInteger("truncated_texts"))
   }
 }

@@ -79,6 +79,7 @@ struct Metrics: Decodable {
   static let keys: Set = [
     "step", "reward_mean", "reward_std", "reward_max", "kl_forward", "kl_reverse", "loss", "entropy", "tokens", "nodes",
     "distinct_stories", "gradient_norm", "seconds", "seconds_split", "learning_rate", "mean_length", "end_of_text_rate",
+    "tied_groups", "truncated_texts",
   ]
   var step: Int
   var rewardMean: Double

@@ -32,6 +32,20 @@ private func parse<Record>(_ text: String, _ make: (inout JSONScanner) throws ->
     #expect(try parse(String(decoding: encoded, as: UTF8.self)) { try StepMetrics(&$0) } == metrics(step: 3))
   }
 
+  @Test func `counts that version 0.1.0 did not write come last, and may be missing`() throws {
+    var counted = metrics(step: 3)
+    counted.tiedGroups = 2
+    counted.truncatedTexts = 0
+    let line = String(metricsLine.dropLast()) + #","tied_groups":2,"truncated_texts":0}"#
+    #expect(String(decoding: try counted.jsonLine(), as: UTF8.self) == line)
+    #expect(try parse(line) { try StepMetrics(&$0) } == counted)
+    #expect(try JSONDecoder().decode(StepMetrics.self, from: Data(line.utf8)) == counted)
+    #expect(try parse(metricsLine) { try StepMetrics(&$0) }.tiedGroups == nil)
+    #expect(throws: (any Error).self) {
+      try parse(line.replacing(#""tied_groups":2"#, with: #""tied_groups":"two""#)) { try StepMetrics(&$0) }
+    }
+  }
+
   @Test func `samples have the keys of the contract in its order`() throws {
     let record = sample(step: 2, index: 5, text: " a \"little\" cat\n")
     var writer = JSONWriter()
@@ -120,7 +134,7 @@ private func parse<Record>(_ text: String, _ make: (inout JSONScanner) throws ->
   @Test(arguments: ["step", "index", "prompt", "token_ids", "text", "reward", "advantage", "log_probability"])
   func `a sample without a key is refused`(_ key: String) {
     let text = sampleLine.replacing("\"\(key)\":", with: "\"other\":")
-    #expect(throws: JSONProblem.self) { try parse(text) { try SampleRecord(&$0) } }
+    #expect(throws: (any Error).self) { try parse(text) { try SampleRecord(&$0) } }
   }
 
   @Test func `metrics without a key are refused and name it`() {
