@@ -138,5 +138,5 @@ public struct RunReader: Sendable {
   /// The steps that have a checkpoint, ascending.
   public var checkpointSteps: [Int] { RunFolder.checkpointSteps(in: folder) }
 
-  private func file(_ name: String) -> LineFile { LineFile(path: folder.appending(path: name).path) }
+  func file(_ name: String) -> LineFile { LineFile(path: folder.appending(path: name).path) }
 }

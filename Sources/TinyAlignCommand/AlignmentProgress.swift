@@ -63,10 +63,10 @@ struct AlignmentProgress {
     }
     // All of the run, also where it was resumed.
     let metrics = try run.metrics()
-    if let first = metrics.first, let last = metrics.last {
+    if let last = metrics.last, let change = try rewardChangeWords(run) {
       let seconds = metrics.reduce(0) { $0 + $1.seconds }
       Terminal.note(
-        "Mean reward \(fixed(first.rewardMean, 3)) → \(fixed(last.rewardMean, 3)), "
+        "\(change), "
           + "KL \(fixed(last.klForward, 3)) nats per token, \(fixed(seconds, 1)) s of training.")
     }
     Terminal.note("Report: \(report.path)")

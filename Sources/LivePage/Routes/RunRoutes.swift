@@ -23,17 +23,21 @@ extension PageRoutes {
   func overview(_ request: HTTPRequest) throws -> HTTPAnswer {
     let runs = try runs(request).map { run in
       let metrics = run.metrics()
-      return (run: run, sight: run.look(), metrics: metrics.steps, problems: metrics.problems)
+      let sight = run.look()
+      let rewards = sight.manifest?.hasOnePrompt == false ? try? run.samples.promptRewards() : nil
+      return (run: run, sight: sight, metrics: metrics.steps, problems: metrics.problems, rewards: rewards)
     }
     let bytes = jsonObject { writer in
       writer.member("runs", list: runs, first: true) { run, writer in
         let said =
-          run.sight.manifest.map { observations(of: $0, metrics: run.metrics, skipped: run.run.skippedSteps()) }
+          run.sight.manifest.map {
+            observations(of: $0, metrics: run.metrics, skipped: run.run.skippedSteps(), rewards: run.rewards)
+          }
           ?? observations(of: run.metrics)
         writer.raw("{")
         writer.member("id", run.run.id, first: true)
         writer.member("name", run.run.name)
-        writer.member("tiles", list: runTiles(run.metrics)) { tile, writer in
+        writer.member("tiles", list: runTiles(run.metrics, rewards: run.rewards)) { tile, writer in
           writer.raw("{")
           writer.member("name", tile.name, first: true)
           writer.member("value", tile.value)

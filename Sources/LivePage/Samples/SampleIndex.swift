@@ -9,6 +9,8 @@ struct SampleIndex: Sendable {
   private(set) var prompts: [String] = []
   /// Whether steps never fall from line to line.
   private(set) var isOrdered = true
+  /// The rewards of the prompts, by their places in ``prompts``.
+  private(set) var rewards = PromptRewards()
   private var places: [String: Int32] = [:]
 
   init() {}
@@ -91,6 +93,7 @@ struct SampleIndex: Sendable {
     }
     if let last = rows.last, last.step > row.step { isOrdered = false }
     rows.append(row)
+    rewards.add(step: Int(row.step), prompt: Int(row.prompt), reward: row.reward)
   }
 }
 

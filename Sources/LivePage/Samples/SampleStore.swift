@@ -89,6 +89,15 @@ final class SampleStore: Sendable {
     return try page(query).samples
   }
 
+  /// The rewards of each prompt, as far as the samples are in the index: reading them begins with the first question.
+  ///
+  /// - Throws: ``FileProblem``.
+  func promptRewards() throws -> PromptRewards {
+    let folder = try place.open()
+    guard let file = try folder.fileIfPresent(RunFolder.samples) else { return PromptRewards() }
+    return try snapshot(file, SampleQuery.Selection()).index.rewards
+  }
+
   /// One sample; nil where there is none.
   ///
   /// - Throws: ``FileProblem``.

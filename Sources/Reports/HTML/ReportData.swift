@@ -29,6 +29,8 @@ struct ReportData {
   /// The newest story tree of the first prompt that has one.
   let tree: StoryTree?
   let steps: [Step]
+  /// The rewards of each prompt; nil where the recipe has but one.
+  let rewards: PromptRewards?
 
   /// Reads the run; of its samples, those of five steps at most.
   init(_ run: RunReader) throws {
@@ -36,6 +38,7 @@ struct ReportData {
     metrics = try run.metrics()
     skipped = try run.skippedSteps()
     pairs = try run.storyPairs()
+    rewards = try run.promptRewards()
     followed = try run.followedStories().stories
     let trees = try run.storyTrees().trees
     tree = trees.last { $0.prompt == trees.first?.prompt && !$0.nodes.isEmpty }

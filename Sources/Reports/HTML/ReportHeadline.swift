@@ -30,23 +30,34 @@ struct ReportHeadline {
   }
 
   private var summary: String {
-    guard let first = data.metrics.first, let last = data.metrics.last else {
+    guard let last = data.metrics.last else {
       return "<p class=\"lead\">No step is done yet. Open this report again when there is one.</p>"
     }
     let stories = data.metrics.map(ReportData.stories).reduce(0, +)
     let seconds = data.metrics.map(\.seconds).reduce(0, +)
     let steps = Numbers.counted(data.metrics.count, "step", "steps")
     let measure = data.manifest.target.map { ", the similarity to “\(escaped($0))”," } ?? ""
-    let change =
-      data.metrics.count == 1
-      ? "was <b>\(Numbers.fixed(first.rewardMean, 3))</b>"
-      : "went from <b>\(Numbers.fixed(first.rewardMean, 3))</b> to <b>\(Numbers.fixed(last.rewardMean, 3))</b>"
+    let change = rewardChange(last)
     return """
       <p class="lead">In \(steps) the model <b>\(escaped(data.manifest.model.name))</b> told \
       \(Numbers.counted(stories, "story", "stories"))\(beginnings), and learned from what each of them earned. Their mean \
       reward\(measure) \(change), while the model moved <b>\(Numbers.significant(last.klForward, 2))</b> nats per token \
       away from its reference. It took \(Numbers.duration(seconds)).</p>
       """
+  }
+
+  /// What became of the mean reward, over the same prompts.
+  private func rewardChange(_ last: StepMetrics) -> String {
+    let now = "<b>\(Numbers.fixed(last.rewardMean, 3))</b>"
+    guard data.metrics.count > 1 else { return "was \(now)" }
+    guard let change = RewardChange(data.metrics, data.rewards) else {
+      return "was \(now) at the last step (each step had other prompts, so steps do not compare)"
+    }
+    let same = change.promptCount.map {
+      " (over \(Numbers.counted($0, "prompt", "prompts")), the first and the last time that each came)"
+    }
+    return
+      "went from <b>\(Numbers.fixed(change.before, 3))</b> to <b>\(Numbers.fixed(change.after, 3))</b>\(same ?? "")"
   }
 
   /// What the stories continue. Only some steps' stories are read, so the recipe knows better how many prompts there are.
@@ -65,7 +76,7 @@ struct ReportHeadline {
   }
 
   private var tiles: String {
-    let list = runTiles(data.metrics)
+    let list = runTiles(data.metrics, rewards: data.rewards)
     guard !list.isEmpty else { return "" }
     let cells = list.map { name, value, note in
       // The arrow is quieter than the numbers at its sides.
@@ -77,7 +88,8 @@ struct ReportHeadline {
 
   /// What the numbers and the stories call for saying.
   private var said: String {
-    var all = observations(of: data.manifest, metrics: data.metrics, skipped: data.skipped)
+    var all = observations(
+      of: data.manifest, metrics: data.metrics, skipped: data.skipped, rewards: data.rewards)
     if let step = data.steps.last, let story = step.mostTold, step.total >= 20, story.count * 3 > step.total {
       let share = Numbers.fixed(100 * Double(story.count) / Double(step.total), 0)
       all.append(

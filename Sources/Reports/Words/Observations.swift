@@ -5,12 +5,15 @@ public import Runs
 /// - Parameters:
 ///   - clip: The norm that gradients were clipped to, where they were.
 ///   - samePrompts: Whether all steps have the same prompts.
-public func observations(of metrics: [StepMetrics], clip: Double? = nil, samePrompts: Bool = true) -> [Observation] {
+///   - rewards: The rewards of each prompt, where a run has several.
+public func observations(
+  of metrics: [StepMetrics], clip: Double? = nil, samePrompts: Bool = true, rewards: PromptRewards? = nil
+) -> [Observation] {
   guard !metrics.isEmpty else { return [] }
   if let broken = notFinite(metrics) { return [broken] }
   let found = [
     tooLargeUpdates(metrics, samePrompts: samePrompts), divergence(metrics), collapse(metrics) ?? certainty(metrics),
-    equalRewards(metrics), rewardTrend(metrics), clipping(metrics, clip: clip), growingTime(metrics),
+    equalRewards(metrics), rewardTrend(metrics, rewards), clipping(metrics, clip: clip), growingTime(metrics),
   ]
   let all = found.compactMap { $0 }
   return all.filter { $0.kind == .warning } + all.filter { $0.kind == .note }
@@ -18,7 +21,7 @@ public func observations(of metrics: [StepMetrics], clip: Double? = nil, samePro
 
 /// What a run calls for saying: why it failed, where it did, which steps it skipped, and what its metrics tell.
 package func observations(
-  of manifest: RunManifest, metrics: [StepMetrics], skipped: [SkippedStep] = []
+  of manifest: RunManifest, metrics: [StepMetrics], skipped: [SkippedStep] = [], rewards: PromptRewards? = nil
 ) -> [Observation] {
   var all: [Observation] = []
   if manifest.status == .failed {
@@ -36,7 +39,9 @@ package func observations(
         cause: "A number was infinite or none at all, usually after updates that were too large.",
         remedy: "The model is as it was before each of them. If it happens again and again, lower the learning rate."))
   }
-  return all + observations(of: metrics, clip: manifest.clip, samePrompts: manifest.hasSamePromptsAtEachStep)
+  return all
+    + observations(
+      of: metrics, clip: manifest.clip, samePrompts: manifest.hasSamePromptsAtEachStep, rewards: rewards)
 }
 
 /// A number that is infinite or none at all.
@@ -118,12 +123,19 @@ private func equalRewards(_ metrics: [StepMetrics]) -> Observation? {
 }
 
 /// A reward that is flat, falls, or still rises at the end.
-private func rewardTrend(_ metrics: [StepMetrics]) -> Observation? {
+///
+/// Steps with different prompts are compared within prompts only.
+private func rewardTrend(_ metrics: [StepMetrics], _ rewards: PromptRewards?) -> Observation? {
   guard let first = metrics.first, metrics.count >= 10 else { return nil }
   let tenth = metrics.count / 10
-  let start = mean(metrics.prefix(tenth), \.rewardMean)
-  let end = mean(metrics.suffix(tenth), \.rewardMean)
-  let change = "Its mean went from \(Numbers.significant(start)) to \(Numbers.significant(end))."
+  let isUniform = rewards?.isUniform ?? true
+  let within = isUniform ? nil : rewards?.change(share: 0.1)
+  guard isUniform || within != nil else { return nil }
+  let start = within?.before ?? mean(metrics.prefix(tenth), \.rewardMean)
+  let end = within?.after ?? mean(metrics.suffix(tenth), \.rewardMean)
+  let same =
+    within.flatMap(\.promptCount).map { " over \(Numbers.counted($0, "prompt", "prompts")) at both times" } ?? ""
+  let change = "Its mean\(same) went from \(Numbers.significant(start)) to \(Numbers.significant(end))."
   if abs(end - start) < max(0.02, 0.1 * first.rewardStd) {
     return Observation(
       kind: .warning, title: "The reward has hardly changed", text: change,
@@ -137,7 +149,8 @@ private func rewardTrend(_ metrics: [StepMetrics]) -> Observation? {
       cause: "Updates are probably too large; the policy oscillates.",
       remedy: "Lower the learning rate, or sample more completions a step.")
   }
-  guard metrics.count >= 20, end - mean(metrics.suffix(2 * tenth).prefix(tenth), \.rewardMean) > 0.1 * (end - start)
+  guard isUniform, metrics.count >= 20,
+    end - mean(metrics.suffix(2 * tenth).prefix(tenth), \.rewardMean) > 0.1 * (end - start)
   else { return nil }
   return Observation(
     kind: .note, title: "The reward was still rising at the end",

@@ -1,17 +1,18 @@
 package import Runs
 
 /// The figures at the top of a report or page, as plain text; none before the first step.
-package func runTiles(_ metrics: [StepMetrics]) -> [(name: String, value: String, note: String)] {
+///
+/// - Parameter rewards: The rewards of each prompt, where a run has several.
+package func runTiles(
+  _ metrics: [StepMetrics], rewards: PromptRewards? = nil
+) -> [(name: String, value: String, note: String)] {
   guard let first = metrics.first, let last = metrics.last else { return [] }
   let stories = metrics.reduce(0.0) { $0 + Double(ReportData.stories($1)) }
   let seconds = metrics.reduce(0.0) { $0 + $1.seconds }
   let tokens = metrics.reduce(0.0) { $0 + Double($1.tokens) }
   func change(_ from: String, _ to: String) -> String { metrics.count == 1 ? to : "\(from) → \(to)" }
   return [
-    (
-      "Mean reward", change(Numbers.fixed(first.rewardMean, 3), Numbers.fixed(last.rewardMean, 3)),
-      "best story of the last step \(Numbers.fixed(last.rewardMax, 3))"
-    ),
+    rewardTile(metrics, last, rewards),
     ("KL to the reference", Numbers.significant(last.klForward, 2), "nats per token, at the last step"),
     ("Entropy", change(Numbers.significant(first.entropy), Numbers.significant(last.entropy)), "nats per token"),
     (
@@ -24,4 +25,19 @@ package func runTiles(_ metrics: [StepMetrics]) -> [(name: String, value: String
       "generated tokens a second; \(seconds > 0 ? Numbers.significant(stories / seconds) : "–") stories"
     ),
   ]
+}
+
+/// The mean reward at the beginning and at the end, over the same prompts.
+private func rewardTile(
+  _ metrics: [StepMetrics], _ last: StepMetrics, _ rewards: PromptRewards?
+) -> (name: String, value: String, note: String) {
+  let best = "best story of the last step \(Numbers.fixed(last.rewardMax, 3))"
+  let now = Numbers.fixed(last.rewardMean, 3)
+  guard metrics.count > 1 else { return ("Mean reward", now, best) }
+  guard let change = RewardChange(metrics, rewards) else {
+    return ("Mean reward", now, "at the last step; no prompt came twice, so steps do not compare")
+  }
+  let value = "\(Numbers.fixed(change.before, 3)) → \(Numbers.fixed(change.after, 3))"
+  let note = change.promptCount.map { "first and last time of \(Numbers.counted($0, "prompt", "prompts"))" }
+  return ("Mean reward", value, note ?? best)
 }
