@@ -21,6 +21,7 @@ extension AlignmentRun {
   ///   - stateInterval: seconds between the states that a run can be resumed from; what came after the last is done again.
   ///   - report: called after each step with its metrics and samples, once all of the step is in the folder.
   ///   - shouldStop: asked between steps.
+  /// - Returns: how it ended. Of a run that was asked to stop before its first step was done nothing is left.
   /// - Throws: what made the run fail; the folder then says so, and keeps the last state as a checkpoint.
   public func run(
     in folder: URL, stateInterval: Double = 30, willStart: () -> Void = {},
@@ -29,7 +30,9 @@ extension AlignmentRun {
     let writer = try RunWriter(folder: folder, manifest: manifest)
     defer { writer.close() }
     willStart()
-    return try train(writer, from: 0, replaying: nil, stateInterval, { _ in }, report, shouldStop)
+    let outcome = try train(writer, from: 0, replaying: nil, stateInterval, { _ in }, report, shouldStop)
+    if case .interrupted(afterStep: 0) = outcome { writer.discard() }
+    return outcome
   }
 
   /// Goes on with the run in `folder`, which ``init(resuming:)`` was given, as if it had never stopped.

@@ -24,12 +24,15 @@ public final class RunWriter: Sendable {
   /// Steps of a resumed run whose followed stories and trees are in the folder already.
   public var followedSteps: Set<Int> { state.withLock { $0.followedSteps } }
   private let state: Mutex<State>
+  /// Whether the folder was made for the run.
+  private let isNewFolder: Bool
 
   /// Starts a run in `folder`, which is created.
   ///
   /// - Throws: ``RunError/folderNotEmpty(path:)``, or ``RunError/cannotWrite(path:reason:)`` for a folder that cannot
   ///   be created or written.
   public init(folder: URL, manifest: RunManifest) throws {
+    isNewFolder = !FileManager.default.fileExists(atPath: folder.path)
     do {
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     } catch {
@@ -71,6 +74,7 @@ public final class RunWriter: Sendable {
     manifest.message = nil
     manifest.completedSteps = steps
     self.folder = folder
+    isNewFolder = false
     finishedSteps = steps
     skippedSteps = skipped
     let stories = try StepLines.steps(
@@ -227,6 +231,16 @@ public final class RunWriter: Sendable {
       state.storyTrees = nil
       state.lock = nil
     }
+  }
+
+  /// Removes a run of which no step was done, and the folder where it was made for the run.
+  public func discard() {
+    let names = [
+      RunFolder.manifest, RunFolder.metrics, RunFolder.samples, RunFolder.followedStories, RunFolder.storyTrees,
+    ]
+    for name in names { unlink(folder.appending(path: name).path) }
+    if isNewFolder { rmdir(folder.path) }
+    close()
   }
 
   private func writeManifest(_ manifest: RunManifest, isLasting: Bool) throws {

@@ -170,6 +170,7 @@ struct Align: ParsableCommand {
       progress.report(metrics, samples)
       events?.report(metrics, samples)
     }
+    stop.begin(.step)
     func shouldStop() -> Bool { stop.isRaised || outputError != nil }
     let outcome =
       try resume == nil
@@ -177,6 +178,11 @@ struct Align: ParsableCommand {
         in: folder, stateInterval: stateInterval, willStart: willStart, report: report, shouldStop: shouldStop)
       : run.resume(
         in: folder, stateInterval: stateInterval, notice: Self.tell, report: report, shouldStop: shouldStop)
+    stop.begin(.short)
+    if case .interrupted(afterStep: 0) = outcome, resume == nil {
+      Terminal.note("Interrupted before the first step was done; nothing is kept.")
+      throw ExitCode(130)
+    }
     progress.finish()
     let report = try writeReport(runFolder: folder)
     try progress.summarize(report: report.html)

@@ -103,13 +103,14 @@ final class LiveLines: Sendable {
     (state.isStale, state.window, state.drawn) = (false, window, .now)
   }
 
-  private static func write(_ text: StaticString) {
+  /// Writes to standard error; the handler of a signal may call this.
+  static func write(_ text: StaticString) {
     _ = Foundation.write(STDERR_FILENO, text.utf8Start, text.utf8CodeUnitCount)
   }
 
   /// A shell that takes over (Ctrl-Z) finds a clean screen.
   private static func eraseWhenSuspended() {
-    signal(SIGTSTP) { _ in LiveLines.suspend() }
+    handleUnlessIgnored(SIGTSTP) { _ in LiveLines.suspend() }
   }
 
   /// Does what the signal does by default, once the lines are gone.

@@ -54,6 +54,7 @@ struct Pretrain: ParsableCommand {
     encoder.outputFormatting = .sortedKeys
     var validation: Double?
     var steps = (done: 0, all: 0)
+    stop.begin(.step)
     try trainer.train { progress in
       validation = progress.validationBitsPerByte ?? validation
       steps = (progress.step, progress.totalSteps)

@@ -42,6 +42,7 @@ struct Pull: ParsableCommand {
 
   func run() throws {
     let signal = InterruptSignal()
+    signal.begin(.short)
     let named = try HubName(name)
     let wanted = try HubName(repository: named.repository, revision: named.revision, file: file ?? named.file)
     let progress = PullProgress(isJSON: common.json)

@@ -33,6 +33,7 @@ struct Watch: ParsableCommand {
 
   func run() throws {
     let stop = InterruptSignal()
+    stop.begin(.short)
     let folders = try (runs.isEmpty ? ["runs"] : runs).map { name in
       var isFolder: ObjCBool = false
       let exists = FileManager.default.fileExists(atPath: name, isDirectory: &isFolder)
