@@ -95,6 +95,9 @@ public final class RunningCommand {
     sigfillset(&all)
     pthread_sigmask(SIG_UNBLOCK, &all, &before)
     defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+    // It starts with those ignored, too, that its parent ignores, as when the tests run in the background.
+    let handlers = [SIGINT, SIGTERM, SIGHUP].map { ($0, signal($0, SIG_DFL)) }
+    defer { for (number, handler) in handlers { signal(number, handler) } }
     try process.run()
   }
 
@@ -105,6 +108,11 @@ public final class RunningCommand {
 
   /// Whether it has not ended yet.
   public var isRunning: Bool { process.isRunning }
+
+  /// Standard output so far.
+  public var output: String { (try? text("output")) ?? "" }
+  /// Standard error so far.
+  public var errors: String { (try? text("errors")) ?? "" }
 
   /// Sends a signal, such as SIGINT.
   public func send(_ signal: Int32) { kill(process.processIdentifier, signal) }
