@@ -117,16 +117,18 @@ struct Align: ParsableCommand {
   var tensorboard = false
   @Flag(help: "Show the run on a live page in the browser, while it trains and afterwards until Ctrl-C.")
   var watch = false
-  @Flag(help: "With --watch: do not open the browser.")
-  var noOpen = false
   @Option(
     help: .init(
       "Seconds between the states that --resume goes on from; what came after the last is done again. 0 is after each step.",
       valueName: "seconds"))
   var stateInterval = 30.0
   @OptionGroup var common: CommonOptions
+  @OptionGroup(title: "The page of --watch") var pageOptions: PageOptions
 
   func validate() throws {
+    guard watch || !pageOptions.isChanged else {
+      throw ValidationError("--port, --host, --allow-host, --base-path, --token and --no-token belong to --watch")
+    }
     guard stateInterval >= 0, stateInterval.isFinite else {
       throw ValidationError("--state-interval is \(stateInterval); give seconds, 0 or more")
     }
@@ -143,10 +145,11 @@ struct Align: ParsableCommand {
     let folder = URL(filePath: name, directoryHint: .isDirectory)
     let run = try resume == nil ? AlignmentRun(recipe: layers.resolved()) : AlignmentRun(resuming: folder)
     let recipe = run.recipe
-    let page = try watch ? LivePageTask(runs: [folder], port: nil) : nil
+    let page = try watch ? pageOptions.serve([folder]) : nil
     if let page {
       Terminal.note("Live page: \(page.url)")
-      if !noOpen { page.openInBrowser() }
+      page.warnOfOthers()
+      if !pageOptions.noOpen { page.openInBrowser() }
     }
     var progress = AlignmentProgress(recipe: recipe, folder: folder)
     var events = tensorboard ? TensorBoardProgress(folder: folder) : nil

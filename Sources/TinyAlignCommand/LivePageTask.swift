@@ -4,8 +4,7 @@ import Synchronization
 
 /// The live page, served beside whatever the command does.
 final class LivePageTask: Sendable {
-  /// The page's address.
-  let url: String
+  private let server: LivePageServer
   private let task: Task<Void, Never>
   private let failure: Failure
 
@@ -17,12 +16,12 @@ final class LivePageTask: Sendable {
   ///
   /// - Parameters:
   ///   - runs: run folders, and folders of run folders; they may come to be later.
-  ///   - port: the port; nil takes a free one.
-  /// - Throws: `LivePageError` where the port is taken.
-  init(runs: [URL], port: UInt16?) throws {
-    let server = try LivePageServer(runs: runs, port: port)
+  ///   - options: the address and the secret.
+  /// - Throws: `LivePageError` where an option has no meaning, or the port is taken.
+  init(runs: [URL], options: LivePageOptions) throws {
+    let server = try LivePageServer(runs: runs, options: options)
     let failure = Failure()
-    url = server.url
+    self.server = server
     self.failure = failure
     task = Task.detached {
       do { try await server.run() } catch { failure.error.withLock { $0 = error } }
@@ -30,6 +29,18 @@ final class LivePageTask: Sendable {
   }
 
   deinit { task.cancel() }
+
+  /// The page's address, with its secret.
+  var url: String { server.url }
+
+  /// Says who else can see the page, where that is not this user alone.
+  func warnOfOthers() {
+    if !server.options.isLoopback {
+      Terminal.note("Other computers reach this page; whoever knows its address sees the runs. It is not encrypted.")
+    } else if server.options.token == nil {
+      Terminal.note("The page has no token: every user of this computer can read the runs.")
+    }
+  }
 
   /// Serves until a signal comes.
   ///
@@ -53,7 +64,8 @@ final class LivePageTask: Sendable {
     guard let program = programs.first(where: { access($0, X_OK) == 0 }) else { return }
     let process = Process()
     process.executableURL = URL(filePath: program)
-    process.arguments = [url]
+    // Others on this computer can read the browser's command line: what stands there opens the page only once.
+    process.arguments = [server.makeTicketURL()]
     process.standardInput = FileHandle.nullDevice
     process.standardOutput = FileHandle.nullDevice
     process.standardError = FileHandle.nullDevice

@@ -9,27 +9,16 @@ struct Watch: ParsableCommand {
     abstract: "Show runs on a live page in the browser.",
     discussion: """
       The page shows the runs in the folders while they train and afterwards: curves, stories, what the model says word \
-      by word. New runs appear by themselves. It is served to this computer only, loads nothing from elsewhere, and \
-      changes nothing. Ctrl-C ends it.
-      """)
+      by word. New runs appear by themselves. It is served to this computer only, and there to those who know the secret in \
+      its address; it loads nothing from elsewhere, and changes nothing. Ctrl-C ends it.
 
-  /// The port that is taken where it is free: the page then has the same address every time.
-  private static let usualPort: UInt16 = 8_421
+      From another computer: ssh -L 8421:127.0.0.1:8421 HOST, then open the printed address there; any local port will do.
+      """)
 
   @Argument(help: .init("Run folders, and folders of run folders. (default: runs)", valueName: "folder"))
   var runs: [String] = []
-  @Option(help: .init("Port to serve at. (default: \(usualPort), or a free one)", valueName: "n"))
-  var port: Int?
-  @Flag(help: "Do not open the browser.")
-  var noOpen = false
+  @OptionGroup(title: "The live page") var pageOptions: PageOptions
   @OptionGroup var common: CommonOptions
-
-  func validate() throws {
-    guard let port else { return }
-    guard (1...65_535).contains(port) else {
-      throw ValidationError("--port is \(port); it must lie between 1 and 65535")
-    }
-  }
 
   func run() throws {
     let stop = InterruptSignal()
@@ -41,24 +30,16 @@ struct Watch: ParsableCommand {
       guard exists && isFolder.boolValue || runs.isEmpty else { throw NoSuchFolder(name: name, isFile: exists) }
       return URL(filePath: name, directoryHint: .isDirectory)
     }
-    let page = try start(folders)
+    let page = try pageOptions.serve(folders)
     if common.json {
       try printJSON([.init("url", .string(page.url))])
     } else {
       Terminal.note("Live page: \(page.url) (Ctrl-C ends it)")
     }
-    if !noOpen { page.openInBrowser() }
+    page.warnOfOthers()
+    if !pageOptions.noOpen { page.openInBrowser() }
     try page.serve(until: stop)
     throw ExitCode(130)
-  }
-
-  private func start(_ folders: [URL]) throws -> LivePageTask {
-    if let port { return try LivePageTask(runs: folders, port: UInt16(port)) }
-    do {
-      return try LivePageTask(runs: folders, port: Self.usualPort)
-    } catch is LivePageError {
-      return try LivePageTask(runs: folders, port: nil)
-    }
   }
 }
 

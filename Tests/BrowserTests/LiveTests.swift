@@ -47,6 +47,32 @@ extension BrowserTests {
     }
   }
 
+  @Test func `seven pages side by side all follow the run`() async throws {
+    nonisolated(unsafe) var run: WrittenRun?
+    try await withServedPage { runs in
+      run = try WrittenRun(runs.appending(path: "cats"), steps: 2, of: 20)
+    } _: { served in
+      var pages = [served.page]
+      for _ in 0..<6 { pages.append(try await served.browser.page()) }
+      for page in pages {
+        try await page.go(to: served.address)
+        // A page that nobody sees asks for nothing.
+        try await page.wait(
+          until: "document.hidden || document.getElementById('state').textContent === 'Live · step 2'")
+      }
+      try run?.write(3)
+      for page in pages {
+        try await page.send("Page.bringToFront")
+        try await page.wait(until: "document.getElementById('state').textContent === 'Live · step 3'")
+        #expect(try await page.evaluate("fetch('api/runs').then(r => r.status)", as: Int.self) == 200)
+        #expect(page.record.exceptions == [])
+        // The secret does not stay in the address.
+        #expect(try await page.evaluate("location.search", as: String.self) == "")
+      }
+      #expect(served.complaints == [])
+    }
+  }
+
   @Test func `the page survives its run being deleted and begun again`() async throws {
     nonisolated(unsafe) var run: WrittenRun?
     try await withServedPage { runs in
@@ -95,7 +121,7 @@ extension BrowserTests {
 
   /// Serves `runs` while `body` runs, and closes the port afterwards, whose number it returns.
   private func serve(_ runs: URL, port: UInt16?, _ body: (URL) async throws -> Void) async throws -> UInt16 {
-    let server = try LivePageServer(runs: [runs], port: port)
+    let server = try LivePageServer(runs: [runs], options: LivePageOptions(port: port, token: "of-both-servers"))
     let address = try #require(URL(string: server.url))
     try await withServer(server) { try await body(address) }
     return server.port

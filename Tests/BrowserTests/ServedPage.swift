@@ -48,7 +48,7 @@ func withServedPage(
   try FileManager.default.createDirectory(at: runs, withIntermediateDirectories: true)
   defer { try? FileManager.default.removeItem(at: runs) }
   try write(runs)
-  let server = try LivePageServer(runs: [runs], port: nil)
+  let server = try LivePageServer(runs: [runs])
   try await withServer(server) {
     try await withBrowser { browser in
       let page = try await browser.page(width: width, height: height)

@@ -46,10 +46,11 @@ extension CommandTests {
     }
 
     /// What a server on `port` answers to a GET, head and body; nil where nobody listens.
-    private static func get(_ path: String, port: UInt16) throws -> String? {
+    private static func get(_ path: String, host: String? = nil, port: UInt16) throws -> String? {
       try withSocket(port) { descriptor, address, length in
         guard connect(descriptor, address, length) == 0 else { return nil }
-        let request = Array("GET \(path) HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\nConnection: close\r\n\r\n".utf8)
+        let host = host ?? "127.0.0.1:\(port)"
+        let request = Array("GET \(path) HTTP/1.1\r\nHost: \(host)\r\nConnection: close\r\n\r\n".utf8)
         #expect(write(descriptor, request, request.count) == request.count)
         var answer: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 1 << 16)
@@ -67,9 +68,10 @@ extension CommandTests {
         _ = output(of: try tinyalign("align", "--steps", "1", "--samples", "4", "--out", "runs/one", in: folder))
         let port = try Self.freePort()
         let command = try CommandRunner(product: "tinyalign").start(
-          ["watch", "--port", "\(port)", "--no-open"], in: folder)
+          ["watch", "--port", "\(port)", "--no-open", "--token", "a-secret-of-ours"], in: folder)
         try command.wait { try Self.get("/api/runs", port: port) != nil }
-        let answer = try #require(try Self.get("/api/runs", port: port))
+        #expect(try Self.get("/api/runs", port: port)?.hasPrefix("HTTP/1.1 403 ") == true)
+        let answer = try #require(try Self.get("/api/runs?token=a-secret-of-ours", port: port))
         #expect(answer.hasPrefix("HTTP/1.1 200 OK\r\n"))
         #expect(answer.contains("\"name\":\"one\",\"status\":\"finished\""))
         let another = try tinyalign("watch", "--port", "\(port)", "--no-open", in: folder)
@@ -78,7 +80,7 @@ extension CommandTests {
         let result = try command.wait(timeout: 5)
         #expect(result.status == 130)
         #expect(result.output.isEmpty)
-        #expect(result.errors == "Live page: http://127.0.0.1:\(port)/ (Ctrl-C ends it)\n")
+        #expect(result.errors == "Live page: http://127.0.0.1:\(port)/?token=a-secret-of-ours (Ctrl-C ends it)\n")
       }
     }
 
@@ -86,7 +88,8 @@ extension CommandTests {
       try withTemporaryFolder { folder in
         let port = try Self.freePort()
         let command = try CommandRunner(product: "tinyalign").start(
-          ["watch", ".", "--port", "\(port)", "--no-open", "--json"], in: folder)
+          ["watch", ".", "--port", "\(port)", "--no-open", "--json"], in: folder,
+          environment: ["TINYALIGN_TOKEN": "a-secret-of-ours"])
         try command.wait { try Self.get("/", port: port) != nil }
         command.send(SIGTERM)
         let result = try command.wait(timeout: 5)
@@ -94,7 +97,7 @@ extension CommandTests {
         #expect(result.errors.isEmpty)
         struct Line: Decodable { let url: String }
         let lines = try jsonLines(Line.self, keys: ["url"], of: result.output)
-        #expect(lines.map(\.url) == ["http://127.0.0.1:\(port)/"])
+        #expect(lines.map(\.url) == ["http://127.0.0.1:\(port)/?token=a-secret-of-ours"])
       }
     }
 
@@ -106,13 +109,65 @@ extension CommandTests {
         for port in ["0", "-1", "65536", "x"] {
           expectRefusal(try tinyalign("watch", "--port=\(port)", in: folder), status: 2, saying: "port")
         }
+        for (arguments, words) in [
+          (["--host", "example.org"], "--host is “example.org”"), (["--allow-host", "a:80"], "--allow-host is “a:80”"),
+          (["--base-path", "runs"], "--base-path is “runs”"), (["--token", "short"], "--token must have 8 to 256"),
+          (["--token", "long-enough", "--no-token"], "--token or --no-token"),
+          (["--host", "0.0.0.0", "--no-token"], "such a page needs a token; leave out --no-token"),
+        ] {
+          expectRefusal(try tinyalign(["watch"] + arguments, in: folder), status: 2, saying: words)
+        }
+        expectRefusal(
+          try tinyalign("align", "--port", "8421", "--out", "x", in: folder), status: 2, saying: "belong to --watch")
+      }
+    }
+
+    @Test func `a page for other computers says so, and answers to the names that were allowed`() throws {
+      try withTemporaryFolder { folder in
+        let port = try Self.freePort()
+        let command = try CommandRunner(product: "tinyalign").start(
+          [
+            "watch", ".", "--port", "\(port)", "--no-open", "--host", "0.0.0.0", "--allow-host", "gpu.example.org",
+            "--base-path", "/tinyalign",
+          ], in: folder)
+        try command.wait { try Self.get("/", port: port) != nil }
+        command.send(SIGTERM)
+        let result = try command.wait(timeout: 5)
+        let lines = result.errorLines
+        #expect(lines.count == 2)
+        let address = try #require(lines.first?.split(separator: " ").first { $0.hasPrefix("http://") })
+        #expect(address.contains(":\(port)/tinyalign/?token="))
+        #expect(address.split(separator: "=").last?.count == 32)
+        #expect(lines.last?.hasPrefix("Other computers reach this page") == true)
+      }
+    }
+
+    @Test func `without a token the page is open, and says so`() throws {
+      try withTemporaryFolder { folder in
+        let port = try Self.freePort()
+        let command = try CommandRunner(product: "tinyalign").start(
+          ["watch", ".", "--port", "\(port)", "--no-open", "--no-token", "--allow-host", "gpu.example.org"], in: folder)
+        try command.wait { try Self.get("/", port: port) != nil }
+        for host in ["localhost:9000", "gpu.example.org", "127.0.0.1:\(port)"] {
+          #expect(try Self.get("/api/runs", host: host, port: port)?.hasPrefix("HTTP/1.1 200 ") == true)
+        }
+        #expect(try Self.get("/api/runs", host: "evil.example", port: port)?.hasPrefix("HTTP/1.1 403 ") == true)
+        command.send(SIGTERM)
+        let result = try command.wait(timeout: 5)
+        #expect(
+          result.errors
+            == "Live page: http://127.0.0.1:\(port)/ (Ctrl-C ends it)\n"
+            + "The page has no token: every user of this computer can read the runs.\n")
       }
     }
 
     @Test func `align keeps its page when it is done, until a signal`() throws {
       try withTemporaryFolder { folder in
         let command = try CommandRunner(product: "tinyalign").start(
-          ["align", "--steps", "2", "--samples", "4", "--out", "run", "--watch", "--no-open", "--json"], in: folder)
+          [
+            "align", "--steps", "2", "--samples", "4", "--out", "run", "--watch", "--no-open", "--json", "--port",
+            "\(try Self.freePort())",
+          ], in: folder)
         let report = folder.appending(path: "run/report.html")
         try command.wait { FileManager.default.fileExists(atPath: report.path) }
         // It says so last, and goes on.

@@ -1,65 +1,56 @@
 import Foundation
 import Runs
-import Synchronization
 import Testing
 
-/// A page that listens.
-private final class EventListener: Sendable {
-  private let connection: PageConnection
-  private let text = Mutex("")
+/// A page that asks again and again what is new.
+private struct NewsReader {
+  let page: PageClient
+  private var version: String
 
-  init(port: UInt16) throws {
-    connection = try PageConnection(port: port)
-    connection.send("GET /api/events HTTP/1.1\r\nHost: 127.0.0.1:\(port)\r\nAccept: text/event-stream\r\n\r\n")
-    // The first sign of life comes when the server has seen how things are.
-    while !text.withLock({ $0.contains("still here") }) {
-      let bytes = connection.receive(seconds: 5)
-      guard !bytes.isEmpty else { throw ConnectionFailure(reason: "no events") }
-      text.withLock { $0 += String(decoding: bytes, as: UTF8.self) }
-    }
+  /// Asks for the first time.
+  init(_ page: PageClient) async throws {
+    self.page = page
+    let news = try await page.json("/api/news")
+    #expect(news["all"] == true)
+    version = try #require(news["version"]?.stringValue)
   }
 
-  /// All that came so far.
-  var received: String { text.withLock { $0 } }
-
-  /// Waits for `event`; whether it came. The limit is for a computer that is busy with other tests.
-  func wait(for event: String, seconds: Double = 30) async throws -> Bool {
-    try await PageClient.away { [self] in
-      let start = ContinuousClock.now
-      while !received.contains(event) {
-        let passed = (ContinuousClock.now - start) / .seconds(1)
-        if passed > seconds { return false }
-        let bytes = connection.receive(seconds: 0.05)
-        text.withLock { $0 += String(decoding: bytes, as: UTF8.self) }
-      }
-      return true
+  /// Asks until there is what `isWanted` looks for; whether it came. The limit is for a computer that is busy with other tests.
+  mutating func wait(seconds: Double = 30, for isWanted: (JSONValue) -> Bool) async throws -> Bool {
+    let start = ContinuousClock.now
+    while (ContinuousClock.now - start) / .seconds(1) < seconds {
+      let news = try await page.json("/api/news?since=\(version)")
+      #expect(news["all"] == false)
+      version = try #require(news["version"]?.stringValue)
+      if isWanted(news) { return true }
+      try await Task.sleep(for: .milliseconds(50))
     }
+    return false
   }
 
-  func isClosed(within seconds: Double) -> Bool { connection.isClosed(within: seconds) }
+  mutating func wait(forReset id: String) async throws -> Bool {
+    try await wait { $0["resets"] == .array([.string(id)]) }
+  }
 }
 
 @Suite(.serialized) struct FollowTests {
-  private static func listen(_ page: PageClient) async throws -> EventListener {
-    try await PageClient.away { try EventListener(port: page.port) }
-  }
-
   @Test func `a step is told soon after its line, and can be read then`() async throws {
     try await withFolder { folder in
       let run = try WrittenRun(folder.appending(path: "a"))
       try run.step(1)
       try await withServer([folder]) { page async throws in
         let id = try await page.id("a")
-        let events = try await Self.listen(page)
+        var news = try await NewsReader(page)
         for step in 2...5 {
           try run.step(step)
-          let isTold = try await events.wait(for: "event: step\ndata: {\"run\":\"\(id)\",\"step\":\(step)}\n\n")
+          let isTold = try await news.wait {
+            #expect($0["resets"] == [] && $0["gone"] == [])
+            return $0["steps"] == .array([.object([.init("run", .string(id)), .init("step", .integer(step))])])
+          }
           #expect(isTold, "step \(step)")
           #expect(try await page.json("/api/charts?runs=\(id)")["steps"]?.integerValue == step)
           #expect(try await page.json("/api/samples?run=\(id)&step=\(step)")["total"] == 6)
         }
-        #expect(!events.received.contains("reset"))
-        #expect(!events.received.contains("gone"))
       }
     }
   }
@@ -68,13 +59,12 @@ private final class EventListener: Sendable {
     try await withFolder { folder in
       let first = try WrittenRun(folder.appending(path: "a"))
       try await withServer([folder]) { page async throws in
-        let events = try await Self.listen(page)
+        var news = try await NewsReader(page)
         _ = try WrittenRun(folder.appending(path: "b"), seed: 2)
-        #expect(try await events.wait(for: "event: runs\ndata: {}\n\n"))
+        #expect(try await news.wait { $0["runs"] == true })
         _ = try await page.id("b")
-        let more = try await Self.listen(page)
         try first.writer.update(status: .interrupted)
-        #expect(try await more.wait(for: "event: runs\ndata: {}\n\n"))
+        #expect(try await news.wait { $0["runs"] == true })
         let runs = try await page.json("/api/runs")["runs"]?.arrayValue
         #expect(runs?.first { $0["name"] == "a" }?["status"] == "interrupted")
       }
@@ -91,12 +81,12 @@ private final class EventListener: Sendable {
         #expect(try await page.json("/api/charts?runs=\(id)")["steps"] == 4)
         #expect(try await page.json("/api/samples?run=\(id)")["total"] == 24)
         #expect(try await page.json("/api/followed?run=\(id)")["steps"] == [0, 1, 2, 4])
-        let events = try await Self.listen(page)
+        var news = try await NewsReader(page)
         run.writer.close()
         try FileManager.default.removeItem(at: place)
         run = try WrittenRun(place, seed: 9)
         try run.step(1)
-        #expect(try await events.wait(for: "event: reset\ndata: {\"run\":\"\(id)\"}\n\n"))
+        #expect(try await news.wait(forReset: id))
         #expect(try await page.json("/api/charts?runs=\(id)")["steps"] == 1)
         #expect(try await page.json("/api/samples?run=\(id)")["total"] == 6)
         #expect(try await page.json("/api/followed?run=\(id)")["steps"] == [0, 1])
@@ -136,9 +126,9 @@ private final class EventListener: Sendable {
           ]
         }
         #expect(try await counts() == [6, 36, [0, 1, 2, 4], [0, 1, 2, 4]])
-        let events = try await Self.listen(page)
+        var news = try await NewsReader(page)
         for (name, (data, count)) in zip(names, zip(whole, [2, 12, 4, 2])) { try write(firstLines(data, count), name) }
-        #expect(try await events.wait(for: "event: reset\ndata: {\"run\":\"\(id)\"}\n\n"))
+        #expect(try await news.wait(forReset: id))
         #expect(try await counts() == [2, 12, [0, 1], [0, 1]])
         for (name, data) in zip(names, whole) { try write(data, name) }
         #expect(try await counts() == [6, 36, [0, 1, 2, 4], [0, 1, 2, 4]])
@@ -170,9 +160,9 @@ private final class EventListener: Sendable {
       try await withServer([folder]) { page async throws in
         let id = try await page.id("a")
         #expect(try await page.json("/api/charts?runs=\(id)")["steps"] == 2)
-        let events = try await Self.listen(page)
+        var news = try await NewsReader(page)
         try FileManager.default.removeItem(at: folder.appending(path: "a"))
-        #expect(try await events.wait(for: "event: gone\ndata: {\"run\":\"\(id)\"}\n\n"))
+        #expect(try await news.wait { $0["gone"] == .array([.string(id)]) })
         let runs = try await page.json("/api/runs")["runs"]?.arrayValue
         #expect(runs?.map { $0["status"] } == ["gone"])
         #expect(runs?.map { $0["is_live"] } == [false])
@@ -184,23 +174,19 @@ private final class EventListener: Sendable {
         // It comes back.
         let again = try WrittenRun(folder.appending(path: "a"), seed: 2)
         try again.step(1)
-        #expect(try await events.wait(for: "event: reset\ndata: {\"run\":\"\(id)\"}\n\n"))
+        #expect(try await news.wait(forReset: id))
         #expect(try await page.json("/api/charts?runs=\(id)")["steps"] == 1)
       }
     }
   }
 
-  @Test func `a page that leaves frees its place at once`() async throws {
+  @Test func `a page of a server that was here before asks for everything again`() async throws {
     try await withFolder { folder in
       _ = try WrittenRun(finished: folder.appending(path: "a"))
       try await withServer([folder]) { page async throws in
-        // Many more than are served at once.
-        for _ in 0..<10 {
-          let pages = try await PageClient.away { try (0..<20).map { _ in try EventListener(port: page.port) } }
-          #expect(pages.count == 20)
-          try await Task.sleep(for: .milliseconds(20))
+        for version in ["", "1", "x.y", "0.0", "%F0%9F%90%B1.1"] {
+          #expect(try await page.json("/api/news?since=\(version)")["all"] == true)
         }
-        #expect(try await page.get("/").status == 200)
       }
     }
   }

@@ -192,9 +192,11 @@ import Testing
 
   @Test func `a taken port is one clear line`() async throws {
     try await withFolder { folder in
-      let first = try LivePageServer(runs: [folder], port: nil)
-      #expect(throws: LivePageError.portTaken(first.port)) { try LivePageServer(runs: [folder], port: first.port) }
-      let text = LivePageError.portTaken(8_000).description
+      let first = try LivePageServer(runs: [folder], options: LivePageOptions(token: nil))
+      #expect(throws: LivePageError.portTaken(host: "127.0.0.1", port: first.port)) {
+        try LivePageServer(runs: [folder], options: LivePageOptions(port: first.port))
+      }
+      let text = LivePageError.portTaken(host: "127.0.0.1", port: 8_000).description
       #expect(
         text == "port 8000 of 127.0.0.1 is taken: stop the program that listens there, or choose another port")
     }
@@ -202,12 +204,12 @@ import Testing
 
   @Test func `the server ends at once when it is asked to, also with pages open`() async throws {
     try await withFolder { folder in
-      let server = try LivePageServer(runs: [folder], port: nil)
+      let server = try LivePageServer(runs: [folder], options: LivePageOptions(token: nil))
       let task = Task.detached { try await server.run() }
       let page = PageClient(port: server.port)
       let listening = try await PageClient.away {
         let connection = try PageConnection(port: page.port)
-        connection.send("GET /api/events HTTP/1.1\r\nHost: 127.0.0.1:\(page.port)\r\n\r\n")
+        connection.send("GET /api/news HTTP/1.1\r\nHost: 127.0.0.1:\(page.port)\r\n\r\n")
         _ = connection.receive()
         return connection
       }

@@ -40,7 +40,7 @@ import Testing
           #expect(try await page.get("/api/runs", host: host).status == 200, "\(host)")
         }
         let foreign = [
-          "evil.example", "evil.example:\(port)", "127.0.0.1", "127.0.0.1:1", "localhost.evil.example:\(port)", "",
+          "evil.example", "evil.example:\(port)", "localhost.evil.example:\(port)", "",
           "127.0.0.1:\(port).evil.example", "user@127.0.0.1:\(port)", "127.0.0.1:\(port)/", "0.0.0.0:\(port)",
         ]
         for host in foreign {
@@ -68,7 +68,7 @@ import Testing
           "http://localhost:\(page.port).evil.example",
         ] {
           #expect(try await status(["Origin": origin]) == 403, "\(origin)")
-          #expect(try await status(["Origin": origin], "/api/events") == 403, "\(origin)")
+          #expect(try await status(["Origin": origin], "/api/news") == 403, "\(origin)")
         }
         #expect(try await status(["Sec-Fetch-Site": "same-origin"]) == 200)
         #expect(try await status(["Sec-Fetch-Site": "none"]) == 200)

@@ -6,7 +6,7 @@
 
   // The state
 
-  let isConnected = true;
+  let isConnected = true, isLockedOut = false;
 
   page.showState = () => {
     const place = $("state");
@@ -14,7 +14,8 @@
     const live = runs.filter((run) => run.is_live);
     const [run] = runs;
     let kind = "still", text = "";
-    if (!isConnected) [kind, text] = ["lost", "Server gone; trying again"];
+    if (isLockedOut) [kind, text] = ["lost", "Address expired"];
+    else if (!isConnected) [kind, text] = ["lost", "Server gone; trying again"];
     else if (runs.some((each) => each.status === "gone")) [kind, text] = ["lost", "Folder deleted"];
     else if (live.length > 1) [kind, text] = ["live", `${live.length} live`];
     else if (live.length === 1) [kind, text] = ["live", `Live · step ${count(live[0].completed_steps)}`];
@@ -47,53 +48,49 @@
     }
   };
 
-  const dataOf = (event) => {
-    try {
-      return JSON.parse(event.data);
-    } catch {
-      return {};
-    }
-  };
   const isShown = (id) => page.view.runs.includes(id);
 
-  let source = null, retry = 0, pause = 500;
+  // The page asks what is new while somebody sees it. A stream would hold one of the six connections that a browser keeps
+  // to a host, and the sixth page would hang them all.
+  let version = "", asking = null, next = 0, pause = 500;
 
-  const reconnect = () => {
-    source?.close();
-    source = null;
-    if (isConnected) {
+  const listen = async () => {
+    clearTimeout(next);
+    if (document.hidden || asking) return;
+    asking = page.ask("/api/news", { since: version }, AbortSignal.timeout?.(20000));
+    let wait = 1000;
+    try {
+      const news = await asking;
+      version = String(news.version ?? "");
+      const wasLost = !isConnected;
+      isConnected = true;
+      isLockedOut = false;
+      pause = 500;
+      // Whatever happened meanwhile: all is asked for again.
+      if (wasLost || news.all) await startAgain();
+      else await heed(news);
+    } catch (error) {
       isConnected = false;
+      isLockedOut = error.status === 403;
       page.showState();
+      wait = pause;
+      pause = Math.min(4000, pause * 1.5);
     }
-    clearTimeout(retry);
-    retry = setTimeout(connect, pause);
-    pause = Math.min(4000, pause * 1.5);
+    asking = null;
+    clearTimeout(next);
+    next = setTimeout(listen, wait);
   };
+  document.addEventListener("visibilitychange", listen);
 
-  const greet = async () => {
-    const wasLost = !isConnected;
-    isConnected = true;
-    pause = 500;
-    if (!wasLost) return;
-    // Whatever happened meanwhile: all is asked for again.
+  const startAgain = async () => {
     page.forgetStory();
     await refreshList();
     page.showState();
     page.refreshAll();
   };
 
-  const connect = () => {
-    source = new EventSource("/api/events");
-    source.addEventListener("open", greet);
-    source.addEventListener("error", reconnect);
-    source.addEventListener("runs", async () => {
-      const before = page.view.runs.join();
-      await refreshList();
-      if (page.view.runs.join() === before) soon();
-      else page.refreshAll();
-    });
-    source.addEventListener("step", (event) => {
-      const { run, step } = dataOf(event);
+  const heed = async ({ runs, steps = [], resets = [], gone = [] }) => {
+    for (const { run, step } of steps) {
       const known = page.find(run);
       if (known && Number.isSafeInteger(step)) {
         known.completed_steps = Math.max(known.completed_steps, step);
@@ -101,31 +98,31 @@
         listSoon();
       }
       if (isShown(run)) soon();
-    });
-    source.addEventListener("reset", async (event) => {
-      const { run } = dataOf(event);
-      await refreshList();
-      if (!isShown(run)) return;
-      if (run === page.focus()) {
+    }
+    if (!runs && resets.length === 0 && gone.length === 0) return;
+    const before = page.view.runs.join();
+    await refreshList();
+    if (resets.some(isShown)) {
+      if (resets.includes(page.focus())) {
         page.forgetStory();
         page.change({ step: page.view.step === "all" ? "all" : "latest", offset: 0, open: "", told: "latest", story: "",
           prompt: 0, before: "reference", after: "latest" });
       }
       page.refreshAll();
-    });
-    source.addEventListener("gone", refreshList);
+    } else if (page.view.runs.join() !== before) page.refreshAll();
+    else soon();
   };
 
   // The list shows how far runs are; drawing it more often than this would only disturb.
-  let drawing = 0, asking = 0;
+  let drawing = 0, reading = 0;
   const listSoon = () => {
     page.showState();
     drawing ||= setTimeout(() => {
       drawing = 0;
       if (!document.hidden) page.showRuns();
     }, 500);
-    asking ||= setTimeout(() => {
-      asking = 0;
+    reading ||= setTimeout(() => {
+      reading = 0;
       refreshList();
     }, 2500);
   };
@@ -270,14 +267,16 @@
     setTheme(storedTheme());
     page.foldRuns(!wide.matches);
     page.readAddress();
-    connect();
     try {
+      // What changes after this is news.
+      version = String((await page.ask("/api/news")).version ?? "");
       await page.loadRuns();
     } catch (error) {
       page.tell($("overview"), error.message);
     }
     if (wide.matches) document.querySelector("#run-list .chosen")?.scrollIntoView({ block: "nearest" });
     page.refreshAll();
+    listen();
   };
   start();
 })();

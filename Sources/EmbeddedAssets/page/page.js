@@ -5,6 +5,9 @@ window.TinyAlign = window.TinyAlign || {};
 (() => {
   const page = window.TinyAlign.page = {};
 
+  // The cookie holds the secret now: it need not stay where others see the address, in a picture of the screen say.
+  if (location.search) history.replaceState(null, "", location.pathname + location.hash);
+
   page.$ = (id) => document.getElementById(id);
 
   /// An element; what stories and runs say goes in as text, never as markup.
@@ -117,14 +120,15 @@ window.TinyAlign = window.TinyAlign || {};
 
   // Asking the server
 
-  /// The address of a route with its parameters; those that are null or empty are left out.
+  /// The address of a route with its parameters; those that are null or empty are left out. It is relative to the page,
+  /// which a reverse proxy may show under a path of its own.
   page.route = (path, parameters) => {
     const query = new URLSearchParams();
     for (const [key, value] of Object.entries(parameters || {})) {
       if (value !== null && value !== undefined && value !== "") query.set(key, value);
     }
     const text = query.toString().replaceAll("%2C", ",");
-    return text ? `${path}?${text}` : path;
+    return `.${path}${text ? `?${text}` : ""}`;
   };
 
   /// The JSON that a route answers.
@@ -140,7 +144,9 @@ window.TinyAlign = window.TinyAlign || {};
       if (answer.ok) throw error.name === "AbortError" ? error : new Error("The server's answer broke off.");
       return {};
     });
-    if (!answer.ok) throw new Error(value.error || `The server answered ${answer.status}.`);
+    if (!answer.ok) {
+      throw Object.assign(new Error(value.error || `The server answered ${answer.status}.`), { status: answer.status });
+    }
     return value;
   };
 

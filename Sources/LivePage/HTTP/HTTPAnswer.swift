@@ -6,8 +6,6 @@ struct HTTPAnswer: Sendable {
     case bytes([UInt8])
     /// Piece after piece until nil.
     case stream(@Sendable () async throws -> [UInt8]?)
-    /// The same, of which there may never be an end: it ends when the client leaves.
-    case events(@Sendable () async throws -> [UInt8]?)
   }
 
   var status = 200
@@ -25,10 +23,9 @@ struct HTTPAnswer: Sendable {
     self.body = body
   }
 
-  /// An error as JSON.
-  init(_ problem: HTTPProblem) {
-    self.init(status: problem.status, body: .bytes(jsonObject { $0.member("error", problem.message, first: true) }))
-    if problem.status == 405 { headers.append(("Allow", "GET, HEAD")) }
+  /// The way to another address.
+  init(movedTo target: String) {
+    self.init(status: 303, headers: [("Location", target)], body: .bytes([]))
   }
 
   /// The head as it goes over the wire, with the empty line after it.
@@ -36,7 +33,7 @@ struct HTTPAnswer: Sendable {
     var text = "HTTP/1.1 \(status) \(Self.phrase(status))\r\nContent-Type: \(contentType)\r\n"
     switch body {
     case .bytes(let bytes): text += "Content-Length: \(bytes.count)\r\n"
-    case .stream, .events: if isChunked { text += "Transfer-Encoding: chunked\r\n" }
+    case .stream: if isChunked { text += "Transfer-Encoding: chunked\r\n" }
     }
     for (name, value) in Self.security + headers { text += "\(name): \(value)\r\n" }
     text += "Connection: \(keepsAlive ? "keep-alive" : "close")\r\n\r\n"
@@ -59,6 +56,7 @@ struct HTTPAnswer: Sendable {
   private static func phrase(_ status: Int) -> String {
     switch status {
     case 200: "OK"
+    case 303: "See Other"
     case 400: "Bad Request"
     case 403: "Forbidden"
     case 404: "Not Found"

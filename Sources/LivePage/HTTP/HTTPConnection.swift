@@ -20,7 +20,7 @@ struct HTTPConnection: Sendable {
         guard try await send(answer, to: request) else { break }
       }
     } catch let problem as HTTPProblem {
-      try? await write(HTTPAnswer(problem).whole(keepsAlive: false, withBody: true))
+      try? await write(HTTPAnswer(problem, to: nil).whole(keepsAlive: false, withBody: true))
       await lingeringClose()
     } catch {}
     try? socket.close()
@@ -29,7 +29,7 @@ struct HTTPConnection: Sendable {
   /// Turns a client away that is one too many.
   func refuse() async {
     let problem = HTTPProblem(503, "too many connections: close some pages and try again")
-    try? await write(HTTPAnswer(problem).whole(keepsAlive: false, withBody: true))
+    try? await write(HTTPAnswer(problem, to: nil).whole(keepsAlive: false, withBody: true))
     await lingeringClose()
     try? socket.close()
   }
@@ -81,16 +81,6 @@ struct HTTPConnection: Sendable {
       try await write(answer.head(keepsAlive: false, isChunked: request.isVersion11))
       if !isHead { try await send(next, isChunked: request.isVersion11) }
       await lingeringClose()
-    case .events(let next):
-      try await write(answer.head(keepsAlive: false, isChunked: request.isVersion11))
-      guard !isHead else { return false }
-      try await withThrowingTaskGroup(of: Void.self) { group in
-        group.addTask { try await send(next, isChunked: request.isVersion11) }
-        // A client that listens sends nothing: whatever comes is its leaving.
-        group.addTask { _ = try await socket.read(atMost: 256) }
-        defer { group.cancelAll() }
-        try await group.next()
-      }
     }
     return false
   }

@@ -18,6 +18,8 @@ struct HTTPRequest: Sendable, Equatable {
   var path: String
   /// Names and values of the query, decoded, in order.
   var query: [QueryItem]
+  /// The query as it was sent, without its question mark.
+  private var rawQuery: String
   /// Values by lower-case names.
   var headers: [String: [String]]
   var isVersion11: Bool
@@ -47,6 +49,7 @@ struct HTTPRequest: Sendable, Equatable {
     let target = parts[1].split(separator: UInt8(ascii: "?"), maxSplits: 1, omittingEmptySubsequences: false)
     path = String(decoding: target[0], as: UTF8.self)
     query = target.count > 1 ? try Self.query(target[1]) : []
+    rawQuery = target.count > 1 ? String(decoding: target[1], as: UTF8.self) : ""
     headers = [:]
     guard lines.count <= 100 else { throw HTTPProblem(431, "too many headers") }
     for line in lines.dropFirst() {
@@ -85,6 +88,9 @@ struct HTTPRequest: Sendable, Equatable {
 
   /// The value of the first item of the query named `name`.
   subscript(name: String) -> String? { query.first { $0.name == name }?.value }
+
+  /// Another path with the query of this request.
+  func target(_ path: String) -> String { rawQuery.isEmpty ? path : "\(path)?\(rawQuery)" }
 
   private static func query(_ text: some Sequence<UInt8>) throws -> [QueryItem] {
     try text.split(separator: UInt8(ascii: "&")).map { item in

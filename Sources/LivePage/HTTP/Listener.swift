@@ -1,18 +1,19 @@
 import FlyingSocks
 import Foundation
 
-/// A socket that listens on 127.0.0.1; it is closed with its last owner.
+/// A socket that listens on an address; it is closed with its last owner.
 final class Listener: Sendable {
   let socket: Socket
   /// The port that the system gave.
   let port: UInt16
 
-  /// Listens on `port`; 0 takes a free one.
+  /// Listens on `port` of an IP address; 0 takes a free one.
   ///
   /// - Throws: ``LivePageError``.
-  init(port: UInt16) throws {
+  init(host: String, port: UInt16) throws {
     do {
-      let socket = try Socket(domain: AF_INET, type: .stream)
+      let isVersion6 = host.contains(":")
+      let socket = try Socket(domain: isVersion6 ? AF_INET6 : AF_INET, type: .stream)
       do {
         closeOnExec(socket)
         try socket.setValue(true, for: .localAddressReuse)
@@ -20,20 +21,26 @@ final class Listener: Sendable {
           // Accepted sockets inherit it: a client that leaves is an error of the write, not a signal.
           try socket.setValue(true, for: .noSIGPIPE)
         #endif
-        try socket.bind(to: .inet(ip4: "127.0.0.1", port: port))
+        if isVersion6 {
+          try socket.bind(to: .inet6(ip6: host, port: port))
+        } else {
+          try socket.bind(to: .inet(ip4: host, port: port))
+        }
         try socket.listen()
-        guard case .ip4(_, let bound) = try socket.sockname() else { throw SocketError.unsupportedAddress }
-        self.port = bound
+        switch try socket.sockname() {
+        case .ip4(_, let bound), .ip6(_, let bound): self.port = bound
+        case .unix: throw SocketError.unsupportedAddress
+        }
         self.socket = socket
       } catch {
         try? socket.close()
         throw error
       }
     } catch SocketError.failed(_, let number, let message) {
-      if number == EADDRINUSE { throw LivePageError.portTaken(port) }
-      throw LivePageError.cannotListen(port: port, reason: message)
+      if number == EADDRINUSE { throw LivePageError.portTaken(host: host, port: port) }
+      throw LivePageError.cannotListen(host: host, port: port, reason: message)
     } catch {
-      throw LivePageError.cannotListen(port: port, reason: error.localizedDescription)
+      throw LivePageError.cannotListen(host: host, port: port, reason: error.localizedDescription)
     }
   }
 

@@ -209,9 +209,10 @@ extension JSONValue {
 
 /// Serves `folders` while `body` runs.
 func withServer<Result: Sendable>(
-  _ folders: [URL], limits: ConnectionLimits = ConnectionLimits(), _ body: (PageClient) async throws -> Result
+  _ folders: [URL], options: LivePageOptions = LivePageOptions(token: nil),
+  limits: ConnectionLimits = ConnectionLimits(), _ body: (PageClient) async throws -> Result
 ) async throws -> Result {
-  let server = try LivePageServer(runs: folders, port: nil, limits: limits)
+  let server = try LivePageServer(runs: folders, options: options, limits: limits)
   let task = Task.detached { try await server.run() }
   do {
     let result = try await body(PageClient(port: server.port))
