@@ -99,6 +99,7 @@ let package = Package(
       name: "BrowserTests", dependencies: ["LivePage", "Reports", "Runs", "TestSupport"], swiftSettings: strict),
     // It depends on the command so that the program under test is always built first.
     .testTarget(
-      name: "CommandLineTests", dependencies: ["TestSupport", "TinyAlignCommand"], swiftSettings: strict),
+      name: "CommandLineTests", dependencies: ["TestSupport", "TinyAlignCommand"], resources: [.copy("Goldens")],
+      swiftSettings: strict),
   ]
 )

@@ -10,6 +10,8 @@ public struct ConvertedModel: Sendable {
   public var weights: any TensorSource
   /// What a checksum is taken of.
   public var weightFile: MappedBytes
+  /// What a user is to know about the file, a sentence each.
+  public var notes: [String] = []
 
   /// A model of the parts given.
   public init(name: String, files: [String: Data], weights: any TensorSource, weightFile: MappedBytes) {

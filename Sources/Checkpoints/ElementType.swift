@@ -1,4 +1,4 @@
-/// The element types that are read as, and written from, 32-bit floats. The raw value is the name in the file.
+/// The element types that are written from 32-bit floats, and read as such. The raw value is the name in the file.
 public enum ElementType: String, CaseIterable, Sendable {
   /// IEEE 754 binary32.
   case float32 = "F32"
@@ -33,7 +33,7 @@ public struct TensorEntry: Sendable, Equatable {
   /// The number of elements: the product of ``shape``.
   public let count: Int
 
-  /// The element type, or nil where the file has one that is not read as floats (`I64`, `BOOL`, …).
+  /// The element type, or nil where the file has one that is not written (`F64`, `I64`, `BOOL`, …).
   public var elementType: ElementType? { ElementType(rawValue: typeName) }
 }
 

@@ -18,7 +18,7 @@ public final class MappedBytes: @unchecked Sendable {
 
   /// Maps a regular file; an empty file gives no bytes.
   ///
-  /// - Throws: ``CheckpointError`` when the file is missing, not a regular file, or unreadable.
+  /// - Throws: ``CheckpointError`` when the file is missing, not a regular file, unreadable, or a Git LFS pointer.
   public init(file: URL) throws {
     let path = try systemPath(file)
     // Without O_NONBLOCK, opening a named pipe would wait for a writer.
@@ -52,6 +52,7 @@ public final class MappedBytes: @unchecked Sendable {
     buffer = UnsafeRawBufferPointer(start: start, count: count)
     isMapped = true
     kept = nil
+    if isGitLFSPointer(buffer) { throw gitLFSPointer(path) }
   }
 
   /// Refers to memory that lives as long as the program.

@@ -15,6 +15,10 @@ extension ModelSource {
   /// - Throws: ``CheckpointError`` where there are none, or a file is missing, damaged, or asks to run something.
   public func weights() throws -> any TensorSource {
     if case .converted(let model) = self { return model.weights }
+    return try UnwrappedTensors.unwrapping(storedWeights())
+  }
+
+  private func storedWeights() throws -> any TensorSource {
     switch try findWeights() {
     case .safetensors(let name): return try Safetensors(requiredFile(name), name: path(of: name))
     case .pytorch(let name): return try PyTorchFile(requiredFile(name), name: path(of: name))
@@ -25,6 +29,17 @@ extension ModelSource {
           ? try Safetensors(bytes, name: path(of: name)) : try PyTorchFile(bytes, name: path(of: name))
       }
     }
+  }
+
+  /// The tensors of a file that is named: PyTorch's where the name ends in `.bin`, else safetensors.
+  ///
+  /// - Throws: ``CheckpointError`` where it is missing, damaged, or asks to run something.
+  public func tensors(inFile name: String) throws -> any TensorSource {
+    let bytes = try requiredFile(name)
+    let tensors: any TensorSource =
+      name.hasSuffix(".bin")
+      ? try PyTorchFile(bytes, name: path(of: name)) : try Safetensors(bytes, name: path(of: name))
+    return try UnwrappedTensors.unwrapping(tensors)
   }
 
   /// The files that ``weights()`` reads tensors from, in the order of their names.
@@ -69,7 +84,9 @@ extension ModelSource {
     case .embedded(_, let files): names = Array(files.keys)
     case .converted: names = []
     }
-    let others: Set<String> = ["training_args.bin", "optimizer.bin", "optimizer.pt", "scheduler.pt", "scaler.pt"]
+    let others: Set<String> = [
+      "training_args.bin", "optimizer.bin", "optimizer.pt", "scheduler.pt", "scaler.pt", "adapter_model.bin",
+    ]
     return names.filter { ($0.hasSuffix(".bin") || $0.hasSuffix(".pt")) && !$0.hasPrefix(".") && !others.contains($0) }
       .sorted()
   }

@@ -53,18 +53,25 @@ public struct Safetensors: Sendable {
   func copyFloats(
     _ entry: TensorEntry, into destination: UnsafeMutableBufferPointer<Float>, refusingNonFinite: Bool
   ) throws {
+    try copy(entry, StoredFloat(safetensors: entry.typeName), into: destination, refusingNonFinite: refusingNonFinite)
+  }
+
+  private func copy(
+    _ entry: TensorEntry, _ type: StoredFloat?, into destination: UnsafeMutableBufferPointer<Float>,
+    refusingNonFinite: Bool
+  ) throws {
     try checkBelongs(entry)
-    guard let type = entry.elementType else {
+    guard let type else {
       throw CheckpointError.unsupported(
         file: name, reason: "tensor \(quoted(entry.name)) has type \(entry.typeName)",
-        hint: "save the model as F32, F16 or BF16")
+        hint: "save the model as F32, F16, BF16 or F64")
     }
     guard destination.count == entry.count else {
       throw CheckpointError.shapeMismatch(
         tensor: entry.name, expected: [destination.count], found: entry.shape, file: name)
     }
     let bad = bytes.copyFloats(
-      type.storedFloat, at: entry.byteRange.lowerBound, into: destination, stoppingAtNonFinite: refusingNonFinite)
+      type, at: entry.byteRange.lowerBound, into: destination, stoppingAtNonFinite: refusingNonFinite)
     if let bad { throw CheckpointError.notFinite(tensor: entry.name, index: bad, file: name) }
   }
 
@@ -88,5 +95,17 @@ extension Safetensors: TensorSource {
   public func copyFloats(of tensor: String, into destination: UnsafeMutableBufferPointer<Float>) throws {
     guard let entry = self[tensor] else { throw CheckpointError.missingTensor(name: tensor, file: name) }
     try copyFloats(entry, into: destination, refusingNonFinite: true)
+  }
+
+  /// The same, also of Booleans, bytes and 64-bit whole numbers.
+  public func copyNumbers(of tensor: String, into destination: UnsafeMutableBufferPointer<Float>) throws {
+    guard let entry = self[tensor] else { throw CheckpointError.missingTensor(name: tensor, file: name) }
+    let type: StoredFloat? =
+      switch entry.typeName {
+      case "BOOL", "U8": .uint8
+      case "I64": .int64
+      default: StoredFloat(safetensors: entry.typeName)
+      }
+    try copy(entry, type, into: destination, refusingNonFinite: true)
   }
 }

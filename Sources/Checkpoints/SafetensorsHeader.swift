@@ -47,10 +47,7 @@ struct SafetensorsHeader {
   private static func unreasonableLength(
     _ length: UInt64, _ bytes: UnsafeRawBufferPointer, _ file: String
   ) -> CheckpointError {
-    if bytes.starts(with: "version https://git-lfs".utf8) {
-      return .unsupported(
-        file: file, reason: "this is a Git LFS pointer, not the model", hint: "fetch the file with: git lfs pull")
-    }
+    if isGitLFSPointer(bytes) { return gitLFSPointer(file) }
     return .malformed(
       file: file, offset: 0,
       reason: "it announces a header of \(length) bytes, and at most \(maximumLength) are allowed; "

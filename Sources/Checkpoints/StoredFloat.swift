@@ -1,16 +1,32 @@
-/// How floats are stored in files, little-endian.
+/// How numbers that are read as floats are stored in files, little-endian.
 enum StoredFloat: Sendable {
   case float32
   case float16
   case bfloat16
   case float64
+  /// A byte: a whole number or a Boolean, as masks hold them.
+  case uint8
+  /// A whole number, as tables of positions hold them.
+  case int64
 
   /// Bytes per element.
   var byteSize: Int {
     switch self {
     case .float32: 4
     case .float16, .bfloat16: 2
-    case .float64: 8
+    case .float64, .int64: 8
+    case .uint8: 1
+    }
+  }
+
+  /// The floats of safetensors by the type's name; nil for any other.
+  init?(safetensors typeName: String) {
+    switch typeName {
+    case "F32": self = .float32
+    case "F16": self = .float16
+    case "BF16": self = .bfloat16
+    case "F64": self = .float64
+    default: return nil
     }
   }
 }
@@ -51,6 +67,15 @@ private func gather(
   case .float64:
     for index in 0..<count {
       destination[index] = Float(source.loadUnaligned(fromByteOffset: index &* stride &* 8, as: Double.self))
+    }
+  case .uint8:
+    for index in 0..<count {
+      destination[index] = Float(source.load(fromByteOffset: index &* stride, as: UInt8.self))
+    }
+  case .int64:
+    for index in 0..<count {
+      let bits = source.loadUnaligned(fromByteOffset: index &* stride &* 8, as: Int64.self)
+      destination[index] = Float(Int64(littleEndian: bits))
     }
   }
 }

@@ -15,9 +15,17 @@ public protocol TensorSource: Sendable {
   /// - Throws: ``CheckpointError`` when there is none of that name, the count differs, its type is not read as floats,
   ///   or an element is NaN or infinite.
   func copyFloats(of tensor: String, into destination: UnsafeMutableBufferPointer<Float>) throws
+
+  /// The same, also of types that no weight has: Booleans and whole numbers, as buffers such as masks hold them.
+  func copyNumbers(of tensor: String, into destination: UnsafeMutableBufferPointer<Float>) throws
 }
 
 extension TensorSource {
+  /// As ``copyFloats(of:into:)``: a format that keeps weights alone.
+  public func copyNumbers(of tensor: String, into destination: UnsafeMutableBufferPointer<Float>) throws {
+    try copyFloats(of: tensor, into: destination)
+  }
+
   /// The number of elements of all tensors together.
   public var elementCount: Int {
     tensorNames.reduce(0) { sum, name in

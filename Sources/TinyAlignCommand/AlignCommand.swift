@@ -145,6 +145,7 @@ struct Align: ParsableCommand {
     let folder = URL(filePath: name, directoryHint: .isDirectory)
     let run = try resume == nil ? AlignmentRun(recipe: layers.resolved()) : AlignmentRun(resuming: folder)
     let recipe = run.recipe
+    Terminal.notes(of: run.model)
     let page = try watch ? pageOptions.serve([folder]) : nil
     if let page {
       Terminal.note("Live page: \(page.url)")

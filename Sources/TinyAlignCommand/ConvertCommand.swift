@@ -64,6 +64,7 @@ struct Convert: ParsableCommand {
       throw AlignmentError.setting(name: "--out", reason: "'\(out)' is there already; give another path, or remove it")
     }
     let textModel = try TextModel(named: model)
+    Terminal.notes(of: textModel)
     switch format {
     case .huggingface: try textModel.save(textModel.model, to: url, elementType: elementType())
     case .gguf: try textModel.saveGGUF(to: url, matrices: matrixType())

@@ -47,6 +47,7 @@ struct Sample: ParsableCommand {
 
   func run() throws {
     let textModel = try TextModel(named: model)
+    Terminal.notes(of: textModel)
     let settings = Storyteller.Settings(
       maxNewTokens: maxNewTokens, filter: SamplingFilter(temperature: temperature, topK: topK, topP: topP), seed: seed)
     let teller = Storyteller(textModel)

@@ -1,3 +1,4 @@
+import Alignment
 import Foundation
 import Reports
 
@@ -44,6 +45,11 @@ enum Terminal {
   static func note(_ line: String) {
     live.erase()
     try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
+  }
+
+  /// Says what a user is to know about a model's files.
+  static func notes(of model: TextModel) {
+    for line in model.notes { note("tinyalign: note: \(line)") }
   }
 
   /// Replaces the progress line where a person is watching.

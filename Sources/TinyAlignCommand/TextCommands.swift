@@ -24,6 +24,7 @@ struct Score: ParsableCommand {
 
   func run() throws {
     let textModel = try TextModel(named: model)
+    Terminal.notes(of: textModel)
     if bos, textModel.beginningOfTextID == nil {
       throw AlignmentError.model(name: model, reason: "has no token to begin a text with; leave --bos out")
     }

@@ -42,6 +42,8 @@ public struct DecoderDescription: Sendable {
   let shape: DecoderShape
   let layout: ParameterLayout
   let places: DecoderPlaces
+  /// The rotary frequencies without scaling.
+  var unscaledFrequencies: [Float] = []
 }
 
 /// A configuration that describes a decoder: one type for each architecture.
@@ -50,6 +52,8 @@ public protocol DecoderConfiguration: Codable, Sendable, Equatable {
   static var basePrefix: String { get }
   /// The token that ends a text, if it names one.
   var endOfTextID: Int? { get }
+  /// Whether the head is the token embedding.
+  var tiesEmbeddings: Bool { get set }
   /// Standard deviation of freshly initialised weights.
   var initializerRange: Float { get }
   /// Sizes and tensors; the configuration must be valid.
@@ -60,6 +64,6 @@ public protocol DecoderConfiguration: Codable, Sendable, Equatable {
   /// - Throws: ``CheckpointError`` that names the key of `config.json`.
   func validate(file: String) throws
 
-  /// Whether a checkpoint's tensor that the model has no place for means nothing, such as a buffer of an old file.
-  static func ignores(_ tensor: String) -> Bool
+  /// The constant that a checkpoint's tensor of this name is, if it is one that old files carry.
+  static func buffer(_ tensor: String) -> CheckpointBuffer?
 }

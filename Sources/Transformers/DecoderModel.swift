@@ -15,10 +15,13 @@ public final class DecoderModel<Configuration: DecoderConfiguration>: LanguageMo
   public let configuration: Configuration
   /// The parameters, and what is computed with them.
   public let network: DecoderNetwork
+  /// What the files that it was loaded from contradict each other in.
+  public let notes: [String]
 
-  private init(configuration: Configuration, network: DecoderNetwork) {
+  private init(configuration: Configuration, network: DecoderNetwork, notes: [String] = []) {
     self.configuration = configuration
     self.network = network
+    self.notes = notes
   }
 
   /// A model without values: the parameters are not set.
@@ -56,20 +59,22 @@ public final class DecoderModel<Configuration: DecoderConfiguration>: LanguageMo
   ///
   /// - Throws: ``CheckpointError`` where a file is missing, damaged, or does not fit the configuration.
   public convenience init(source: ModelSource) throws {
-    let configuration = try source.decodeJSON(Configuration.self, from: "config.json")
+    var configuration = try source.decodeJSON(Configuration.self, from: "config.json")
     try configuration.validate(file: source.path(of: "config.json"))
-    let decoder = configuration.decoder
     let tensors = try source.weights()
-    let prefix = Configuration.basePrefix
-    // transformers' base models save the same tensors without the prefix.
-    let names = decoder.layout.parameters.map { parameter in
-      let bare = String(parameter.name.dropFirst(prefix.count))
-      let isBare =
-        parameter.name.hasPrefix(prefix) && tensors.shape(of: parameter.name) == nil && tensors.shape(of: bare) != nil
-      return isBare ? bare : parameter.name
+    var notes: [String] = []
+    if configuration.tiesEmbeddings, try CheckpointNames(configuration.decoder, Configuration.self, tensors).hasOwnHead
+    {
+      configuration.tiesEmbeddings = false
+      notes.append(
+        "\(source.path(of: "config.json")) says that the head is the token embedding, and the weights hold a head of "
+          + "their own: that one is used")
     }
+    let decoder = configuration.decoder
+    let names = CheckpointNames(decoder, Configuration.self, tensors)
     // Before memory is taken: a small file may announce a huge model.
-    for (name, parameter) in zip(names, decoder.layout.parameters) {
+    for parameter in decoder.layout.parameters {
+      let name = names.stored(parameter)
       guard let shape = tensors.shape(of: name) else {
         throw CheckpointError.missingTensor(name: name, file: tensors.name)
       }
@@ -78,14 +83,20 @@ public final class DecoderModel<Configuration: DecoderConfiguration>: LanguageMo
       }
     }
     try decoder.layout.checkMemory(file: tensors.name)
-    self.init(emptyWith: configuration, decoder)
+    // Buffers first: nothing that is refused costs the time to load it.
+    let buffers = try names.buffers()
+    self.init(
+      configuration: configuration,
+      network: DecoderNetwork(shape: decoder.shape, layout: decoder.layout, places: decoder.places),
+      notes: notes + buffers.notes)
     var loader = TensorLoader(tensors)
-    for (name, parameter) in zip(names, layout.parameters) {
+    for parameter in layout.parameters {
       try loader.load(
-        name, shape: parameter.shape, into: UnsafeMutableBufferPointer(rebasing: parameters.elements[parameter.range]))
+        names.stored(parameter), shape: parameter.shape,
+        into: UnsafeMutableBufferPointer(rebasing: parameters.elements[parameter.range]))
     }
     // A head that is the token embedding again is often saved nevertheless.
-    try loader.finish { Configuration.ignores($0) || $0 == "lm_head.weight" }
+    try loader.finish { buffers.names.contains($0) || configuration.tiesEmbeddings && $0 == headName }
   }
 
   // MARK: - LanguageModel
@@ -118,7 +129,9 @@ public final class DecoderModel<Configuration: DecoderConfiguration>: LanguageMo
   public func attentionFlops(_ tree: TokenTree) -> Int { network.attentionFlops(tree) }
 
   /// An independent copy.
-  public func copy() -> any LanguageModel { DecoderModel(configuration: configuration, network: network.copy()) }
+  public func copy() -> any LanguageModel {
+    DecoderModel(configuration: configuration, network: network.copy(), notes: notes)
+  }
 
   /// Memory for the nodes of a tree.
   public func makeActivations(capacity: Int, keepsForBackward: Bool) -> Activations {
@@ -158,16 +171,17 @@ public final class DecoderModel<Configuration: DecoderConfiguration>: LanguageMo
   public func adapted(_ settings: LowRankSettings, seed: UInt64) throws -> any LanguageModel {
     DecoderModel(
       configuration: configuration,
-      network: DecoderNetwork(sharing: network, adapter: try network.makeAdapter(settings, seed: seed)))
+      network: DecoderNetwork(sharing: network, adapter: try network.makeAdapter(settings, seed: seed)), notes: notes)
   }
 
   /// A model whose parameters have the adapter added to them; itself where there is none.
   public func merged() -> any LanguageModel {
-    adapter == nil ? self : DecoderModel(configuration: configuration, network: network.merged())
+    adapter == nil ? self : DecoderModel(configuration: configuration, network: network.merged(), notes: notes)
   }
 
   /// The same model, with the same parameters in the same memory, without an adapter.
   public func withoutAdapter() -> any LanguageModel {
-    DecoderModel(configuration: configuration, network: DecoderNetwork(sharing: network, adapter: nil))
+    DecoderModel(
+      configuration: configuration, network: DecoderNetwork(sharing: network, adapter: nil), notes: notes)
   }
 }

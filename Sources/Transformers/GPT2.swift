@@ -8,8 +8,10 @@ extension GPT2Configuration: DecoderConfiguration {
   public static let basePrefix = "transformer."
 
   /// Mask buffers that older files carry.
-  public static func ignores(_ tensor: String) -> Bool {
-    tensor.hasSuffix(".attn.bias") || tensor.hasSuffix(".attn.masked_bias")
+  public static func buffer(_ tensor: String) -> CheckpointBuffer? {
+    .ofLayer(
+      tensor, after: basePrefix + "h.",
+      ["attn.bias": CheckpointBuffer.mask, "attn.masked_bias": { _ in .maskedScore }])
   }
 
   /// Sizes and tensors.

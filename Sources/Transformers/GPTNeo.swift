@@ -9,8 +9,10 @@ extension GPTNeoConfiguration: DecoderConfiguration {
   public static let basePrefix = "transformer."
 
   /// Mask buffers that files of 2021 to 2023 carry.
-  public static func ignores(_ tensor: String) -> Bool {
-    tensor.hasSuffix(".attn.attention.bias") || tensor.hasSuffix(".attn.attention.masked_bias")
+  public static func buffer(_ tensor: String) -> CheckpointBuffer? {
+    .ofLayer(
+      tensor, after: basePrefix + "h.",
+      ["attn.attention.bias": CheckpointBuffer.mask, "attn.attention.masked_bias": { _ in .maskedScore }])
   }
 
   /// Sizes and tensors.

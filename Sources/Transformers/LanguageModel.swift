@@ -42,6 +42,9 @@ public protocol LanguageModel: AnyObject, Sendable {
   /// What is trained instead of the parameters, if anything.
   var adapter: LowRankAdapter? { get }
 
+  /// What a user is to know about the files that it was loaded from, a sentence each: where they contradict each other.
+  var notes: [String] { get }
+
   /// The matrices below the head that each token is multiplied with, from first to last.
   var linearShapes: [LinearShape] { get }
 

@@ -7,7 +7,9 @@ extension LlamaConfiguration: DecoderConfiguration {
   public static let basePrefix = "model."
 
   /// Rotary frequencies that older files carry.
-  public static func ignores(_ tensor: String) -> Bool { tensor.hasSuffix("rotary_emb.inv_freq") }
+  public static func buffer(_ tensor: String) -> CheckpointBuffer? {
+    tensor.hasSuffix("rotary_emb.inv_freq") ? .rotaryFrequencies : nil
+  }
 
   /// Sizes and tensors.
   public var decoder: DecoderDescription {
@@ -47,7 +49,8 @@ extension LlamaConfiguration: DecoderConfiguration {
       norm: .rootMeanSquare(epsilon: rmsNormEpsilon), activation: .swiGLU, rotary: rotary)
     return DecoderDescription(
       shape: shape, layout: builder.layout,
-      places: DecoderPlaces(tokenEmbedding: tokenEmbedding, layers: layers, finalNorm: finalNorm, head: head))
+      places: DecoderPlaces(tokenEmbedding: tokenEmbedding, layers: layers, finalNorm: finalNorm, head: head),
+      unscaledFrequencies: RotaryEmbedding(headDimension: headDimension, base: rotaryBase).frequencies)
   }
 
   /// The rotary frequencies, scaled as the configuration says; in single precision, like transformers' `modeling_rope_utils.py`.

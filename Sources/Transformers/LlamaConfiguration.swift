@@ -102,7 +102,8 @@ public struct LlamaConfiguration: Sendable, Equatable {
     try check.initializerRange(initializerRange)
     try check.holds((1...1e12).contains(rotaryBase), "rope_theta is \(rotaryBase), not between 1 and 1e12")
     func checkFactor(_ factor: Float) throws {
-      try check.holds((1...1e6).contains(factor), "the factor of rope_scaling is \(factor), not between 1 and 1e6")
+      try check.holds(
+        (1e-6...1e6).contains(factor), "the factor of rope_scaling is \(factor), not between 1e-6 and 1e6")
     }
     switch rotaryScaling {
     case nil: break

@@ -158,7 +158,7 @@ import Testing
     try refused("has no tensor \"token_embd.weight\"", leavingOut: "token_embd")
     try refused("rotary scaling of type \"yarn\" is not supported") { $0.add("llama.rope.scaling.type", "yarn") }
     try refused("the rotary base is -1.0") { $0.add("llama.rope.freq_base", Float(-1)) }
-    try refused("the rotary scaling factor is 0.0") { $0.add("llama.rope.scaling.factor", Float(0)) }
+    try refused("the rotary scaling factor is -2.0") { $0.add("llama.rope.scaling.factor", Float(-2)) }
     try refused("\"rope_freqs.weight\" has shape [2] where [1] is needed") {
       $0.addTensor("rope_freqs.weight", [2], offset: 11 * 96)
     }
@@ -168,14 +168,30 @@ import Testing
     }
   }
 
-  @Test func `old rotary tables are left out, and old linear scaling is understood`() throws {
-    let file = try llama {
-      $0.add("llama.rope.scale_linear", Float(4))
-      $0.addTensor("blk.0.attn_rot_embd.weight", [1], offset: 11 * 96)
+  @Test func `old rotary tables have their name in transformers, by which they are compared`() throws {
+    let file = try llama { $0.addTensor("blk.0.attn_rot_embd.weight", [1], offset: 11 * 96) }
+    let names = try file.huggingFaceWeights().tensorNames
+    #expect(names.count == 12 && names.contains("model.layers.0.self_attn.rotary_emb.inv_freq"))
+  }
+
+  // The rules are those of llama.cpp's llama_model_base::load_hparams and llama_context: a factor without a type is linear, a
+  // factor of 0 is none, the key of 2023 counts where the new one is missing, and the type "none" stretches nothing.
+  @Test(
+    arguments: [
+      ([:], nil), (["scaling.factor": 4], 4), (["scale_linear": 4], 4), (["scaling.factor": 2, "scale_linear": 4], 2),
+      (["scaling.factor": 0], nil), (["scaling.factor": 0.5], 0.5),
+    ] as [([String: Float], Double?)])
+  func `linear rotary scaling is what llama.cpp takes it for`(keys: [String: Float], factor: Double?) throws {
+    for type in [nil, "linear", "none"] {
+      let file = try llama { parts in
+        for (key, value) in keys { parts.add("llama.rope." + key, value) }
+        if let type { parts.add("llama.rope.scaling.type", type) }
+      }
+      let text = String(decoding: try file.huggingFaceConfiguration(), as: UTF8.self)
+      let isScaled = factor != nil && type != "none"
+      #expect(text.contains("\"rope_type\": \"linear\"") == isScaled)
+      if let factor, isScaled { #expect(text.contains("\"factor\": \(factor),")) }
     }
-    #expect(try file.huggingFaceWeights().tensorNames.count == 11)
-    let text = String(decoding: try file.huggingFaceConfiguration(), as: UTF8.self)
-    #expect(text.contains("\"factor\": 4.0,") && text.contains("\"rope_type\": \"linear\""))
   }
 
   @Test func `refuses vocabularies that do not fit together`() throws {

@@ -124,14 +124,19 @@ import Testing
         == [Int](repeating: 1, count: 21)[...])
   }
 
-  @Test func `reads names without the prefix, and ignores buffers and a tied head`() throws {
+  @Test func `reads names without the prefix, leaves out a tied head, and writes one of its own`() throws {
     let (weights, configuration, vocabulary) = try model("gguf-gpt2")
     let bare = Renamed(base: weights) { $0.replacingOccurrences(of: "transformer.", with: "") }
     let back = try written(bare, configuration, vocabulary).huggingFaceWeights()
     for name in weights.tensorNames { #expect(try floats(name, in: back) == floats(name, in: weights)) }
-    let more = Renamed(
-      base: weights, extra: ["transformer.h.0.attn.bias", "transformer.h.1.attn.masked_bias", "lm_head.weight"])
-    #expect(try written(more, configuration, vocabulary).tensors.count == weights.tensorNames.count)
+    let count = weights.tensorNames.count
+    #expect(try written(Headed(base: weights, offset: 0), configuration, vocabulary).tensors.count == count)
+    let own = Headed(base: weights, offset: 1)
+    let headed = try written(own, configuration, vocabulary)
+    #expect(headed.tensors.count == count + 1)
+    #expect(try floats("lm_head.weight", in: headed.huggingFaceWeights()) == floats("lm_head.weight", in: own))
+    let buffer = Renamed(base: weights, extra: ["transformer.h.0.attn.bias"])
+    #expect(message { try written(buffer, configuration, vocabulary) }?.contains("transformer.h.0.attn.bias") == true)
   }
 
   @Test func `refuses what GGUF cannot hold`() throws {
@@ -217,5 +222,25 @@ private struct Renamed: TensorSource {
     guard let original = originals[tensor] else { throw CheckpointError.missingTensor(name: tensor, file: name) }
     try base.copyFloats(of: original, into: destination)
     if let first, base.shape(of: original)?.count == 2 { destination[0] = first }
+  }
+}
+
+/// A GPT-2's tensors and a head: the embedding with a number added to all of its own.
+private struct Headed: TensorSource {
+  let base: Safetensors
+  let offset: Float
+
+  private static let embedding = "transformer.wte.weight"
+  var name: String { "headed" }
+  var tensorNames: [String] { base.tensorNames + ["lm_head.weight"] }
+
+  private func stored(_ tensor: String) -> String { tensor == "lm_head.weight" ? Self.embedding : tensor }
+
+  func shape(of tensor: String) -> [Int]? { base.shape(of: stored(tensor)) }
+
+  func copyFloats(of tensor: String, into destination: UnsafeMutableBufferPointer<Float>) throws {
+    try base.copyFloats(of: stored(tensor), into: destination)
+    guard tensor == "lm_head.weight" else { return }
+    for index in destination.indices { destination[index] += offset }
   }
 }

@@ -65,10 +65,7 @@ struct GGUFHeader {
 
   /// Tells the common mix-ups apart.
   private static func wrongMagic(_ magic: UInt32, _ bytes: UnsafeRawBufferPointer, _ file: String) -> CheckpointError {
-    if bytes.starts(with: "version https://git-lfs".utf8) {
-      return .unsupported(
-        file: file, reason: "this is a Git LFS pointer, not the model", hint: "fetch the file with: git lfs pull")
-    }
+    if isGitLFSPointer(bytes) { return gitLFSPointer(file) }
     // ggml, ggmf, ggjt and ggla, as little-endian numbers.
     if [0x6767_6d6c, 0x6767_6d66, 0x6767_6a74, 0x6767_6c61].contains(magic) {
       return .unsupported(

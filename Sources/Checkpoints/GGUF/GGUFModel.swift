@@ -101,9 +101,11 @@ extension GGUFFile {
   /// Where the metadata stretches the rotary frequencies: by `rope.scaling`, or by a table as llama.cpp's converter
   /// writes for Llama 3.1 and later.
   private func ropeScaling(base: Double, headDimension: Int) throws -> RotaryScaling? {
-    let type = try string("llama.rope.scaling.type") ?? "none"
-    let factor = try number("llama.rope.scaling.factor") ?? number("llama.rope.scale_linear") ?? 1
-    guard factor > 0 else { throw malformed("the rotary scaling factor is \(factor)", nil) }
+    // As llama.cpp has it: linear where nothing is said, and 0 is no factor. The second key is that of 2023.
+    let type = try string("llama.rope.scaling.type") ?? "linear"
+    let stored = try number("llama.rope.scaling.factor") ?? number("llama.rope.scale_linear") ?? 1
+    guard stored >= 0 else { throw malformed("the rotary scaling factor is \(stored)", nil) }
+    let factor = stored == 0 || type == "none" ? 1 : stored
     let table = try ropeDivisors(count: headDimension / 2)
     switch type {
     case "none", "linear":
@@ -115,9 +117,7 @@ extension GGUFFile {
         }
         return scaling
       }
-      // The key of 2023 has no type beside it.
-      let applies = type == "linear" || fields["llama.rope.scale_linear"] != nil
-      return applies && factor != 1 ? .linear(factor: factor) : nil
+      return factor != 1 ? .linear(factor: factor) : nil
     default:
       throw CheckpointError.unsupported(
         file: name, reason: "rotary scaling of type \(quoted(type)) is not supported",

@@ -102,8 +102,13 @@ struct GGUFNames {
     return (rule, "\(huggingFacePrefix)\(number).\(rule.huggingFace)\(suffix)", isBias)
   }
 
-  /// Tensors that hold nothing the configuration does not say: tables of rotary positions.
-  static func isDerived(_ name: String) -> Bool {
-    name == "rope_freqs.weight" || name.hasSuffix("attn_rot_embd.weight")
+  /// The name in transformers of a table of rotary positions; nil for any other tensor.
+  func rotaryTable(_ name: String) -> String? {
+    let suffix = ".attn_rot_embd.weight"
+    guard huggingFacePrefix == "model.layers.", name.hasPrefix(Self.ggufPrefix), name.hasSuffix(suffix) else {
+      return nil
+    }
+    return
+      "\(huggingFacePrefix)\(name.dropFirst(Self.ggufPrefix.count).dropLast(suffix.count)).self_attn.rotary_emb.inv_freq"
   }
 }

@@ -29,8 +29,11 @@ struct GGUFPlan {
   let tensors: [Tensor]
 
   /// Checks that tensors of `shapes` are those of a model with this configuration.
+  ///
+  /// - Parameter areEqual: whether two tensors hold the same numbers.
   init(
-    shapes: [String: [Int]], configuration: Data, vocabulary: GGUFVocabulary, matrices: GGUFMatrixType, name: String?
+    shapes: [String: [Int]], areEqual: (String, String) -> Bool, configuration: Data, vocabulary: GGUFVocabulary,
+    matrices: GGUFMatrixType, name: String?
   ) throws {
     let model = try GGUFModelToWrite(configuration)
     metadata.add("general.architecture", model.architecture.rawValue)
@@ -41,7 +44,7 @@ struct GGUFPlan {
     try model.addMetadata(to: &metadata)
     try vocabulary.addMetadata(to: &metadata, size: model.vocabularySize, architecture: model.architecture)
     var list = TensorList(model: model, shapes: shapes, matrices: matrices)
-    try list.addAll()
+    try list.addAll(areEqual: areEqual)
     tensors = list.tensors
   }
 }
@@ -60,9 +63,14 @@ private struct TensorList {
     self.matrices = matrices
   }
 
-  mutating func addAll() throws {
+  mutating func addAll(areEqual: (String, String) -> Bool) throws {
     let names = GGUFNames(model.architecture)
-    for rule in names.globals where rule.gguf != "output" || !model.tiesEmbeddings { try add(rule) }
+    // A head that is the embedding again is left out; one of its own is written, whatever the configuration says.
+    let head = "lm_head.weight"
+    let table = names.globals.first { $0.gguf == "token_embd" }.flatMap { stored($0.huggingFace + ".weight")?.name }
+    let repeatsEmbedding = model.tiesEmbeddings && table.map { shapes[head] == nil || areEqual(head, $0) } ?? false
+    if repeatsEmbedding { used.insert(head) }
+    for rule in names.globals where rule.gguf != "output" || !repeatsEmbedding { try add(rule) }
     if let divisors = model.ropeDivisors {
       tensors.append(
         GGUFPlan.Tensor(
@@ -74,7 +82,7 @@ private struct TensorList {
         try add(rule, after: "\(GGUFNames.ggufPrefix)\(layer).", inModelAfter: "\(names.huggingFacePrefix)\(layer).")
       }
     }
-    let unknown = shapes.keys.filter { !used.contains($0) && !isIgnored($0) }
+    let unknown = shapes.keys.filter { !used.contains($0) }
     guard unknown.isEmpty else {
       throw CheckpointError.unexpectedTensors(names: unknown.sorted(), file: "the model to write")
     }
@@ -124,12 +132,6 @@ private struct TensorList {
       if let shape = shapes[short] { return (short, shape) }
     }
     return nil
-  }
-
-  /// Buffers that old files carry beside the weights, and a head that is the embedding.
-  private func isIgnored(_ name: String) -> Bool {
-    name.hasSuffix(".attn.bias") || name.hasSuffix(".attn.masked_bias") || name.hasSuffix(".rotary_emb.inv_freq")
-      || model.tiesEmbeddings && name == "lm_head.weight"
   }
 }
 

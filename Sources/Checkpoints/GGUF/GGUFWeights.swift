@@ -2,7 +2,7 @@ extension GGUFFile {
   /// The tensors under the names, shapes and conventions of transformers.
   ///
   /// Rows of query and key heads that the file interleaves are put back, matrices of GPT-2 are transposed.
-  /// Tables of rotary positions are left out: ``huggingFaceConfiguration()`` says what they hold.
+  /// Llama's table of rotary divisors is left out: ``huggingFaceConfiguration()`` says what it holds.
   /// - Throws: ``CheckpointError`` for another architecture, and for tensors that it does not have.
   public func huggingFaceWeights() throws -> any TensorSource {
     let architecture = try architecture()
@@ -16,7 +16,11 @@ extension GGUFFile {
     }
     var weights = GGUFWeights(file: self)
     var unknown: [String] = []
-    for tensor in tensors where !GGUFNames.isDerived(tensor.name) {
+    for tensor in tensors where architecture != .llama || tensor.name != "rope_freqs.weight" {
+      if let table = names.rotaryTable(tensor.name) {
+        weights.add(table, GGUFWeights.Item(tensor: tensor, shape: tensor.shape, arrangement: .asStored))
+        continue
+      }
       guard let (rule, name, isBias) = names.find(tensor.name) else {
         unknown.append(tensor.name)
         continue

@@ -63,7 +63,11 @@ public func writeGGUF(
     }
   }
   let plan = try GGUFPlan(
-    shapes: byName.mapValues(\.shape), configuration: configuration, vocabulary: vocabulary, matrices: matrices,
+    shapes: byName.mapValues(\.shape),
+    areEqual: { first, second in
+      guard let first = byName[first], let second = byName[second] else { return false }
+      return first.values.elementsEqual(second.values)
+    }, configuration: configuration, vocabulary: vocabulary, matrices: matrices,
     name: name)
   try write(plan, to: url) { tensor, body in
     guard let found = byName[tensor] else {

@@ -30,10 +30,7 @@ public struct PyTorchFile: Sendable {
 
   private static func open(_ bytes: UnsafeRawBufferPointer, file: String) throws -> PyTorchContents {
     if bytes.starts(with: [0x50, 0x4b, 0x03, 0x04]) { return try PyTorchContents(zip: bytes, file: file) }
-    if bytes.starts(with: "version https://git-lfs".utf8) {
-      throw CheckpointError.unsupported(
-        file: file, reason: "this is a Git LFS pointer, not the model", hint: "fetch the file with: git lfs pull")
-    }
+    if isGitLFSPointer(bytes) { throw gitLFSPointer(file) }
     guard let first = bytes.first, first == 0x80 || first == 0x63 || first == 0x28 else {
       throw CheckpointError.malformed(
         file: file, offset: 0, reason: "it begins neither as a zip file nor as a pickle; is it a PyTorch file?")
@@ -51,8 +48,25 @@ extension PyTorchFile: TensorSource {
   /// - Throws: ``CheckpointError`` when there is none of that name, the count differs, its type is not read as floats,
   ///   or an element is NaN or infinite as a float.
   public func copyFloats(of tensor: String, into destination: UnsafeMutableBufferPointer<Float>) throws {
+    try copy(tensor, into: destination) { $0.storedFloat }
+  }
+
+  /// The same, also of Booleans, bytes and 64-bit whole numbers.
+  public func copyNumbers(of tensor: String, into destination: UnsafeMutableBufferPointer<Float>) throws {
+    try copy(tensor, into: destination) { type in
+      switch type {
+      case .bool, .uint8: .uint8
+      case .int64: .int64
+      default: type.storedFloat
+      }
+    }
+  }
+
+  private func copy(
+    _ tensor: String, into destination: UnsafeMutableBufferPointer<Float>, as storedType: (TorchType) -> StoredFloat?
+  ) throws {
     guard let place = tensors[tensor] else { throw CheckpointError.missingTensor(name: tensor, file: name) }
-    guard let type = place.type.storedFloat else {
+    guard let type = storedType(place.type) else {
       throw CheckpointError.unsupported(
         file: name, reason: "tensor \(quoted(tensor)) has type torch.\(place.type.rawValue)",
         hint: "save it as float32, float16, bfloat16 or float64")
