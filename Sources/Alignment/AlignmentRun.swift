@@ -49,12 +49,15 @@ public final class AlignmentRun {
       reference: reference?.model ?? (model.model.adapter == nil ? model.model.copy() : model.model.withoutAdapter()),
       reward: reward)
     follower = StoryFollower(
-      model, reference: trainer.referenceModel, reward: reward, prompts: trainer.prompts,
-      maxNewTokens: recipe.maxNewTokens, seed: recipe.seed)
+      model, reference: trainer.referenceModel, reward: reward, prompts: trainer.prompts, recipe: recipe)
     var resolved = recipe
     if trainer.prompts.count > 1 { resolved.samplesPerPrompt = trainer.groupSize }
     // What fitted the memory then need not be what fits when the run is resumed, and it changes the last bits.
     if trainer.partSize < recipe.samples { resolved.microBatch = trainer.partSize }
+    // What is in force by default is told as well.
+    resolved.weightDecay = trainer.weightDecay
+    resolved.lengthNormalizer = trainer.lengthNormalizer
+    if let rank = recipe.loraRank { resolved.loraAlpha = recipe.loraAlpha ?? 2 * Double(rank) }
     manifest = RunManifest(
       programVersion: programVersion, recipe: try resolved.json, seed: recipe.seed,
       model: .init(name: recipe.model, sha256: try model.weightsChecksum()),
@@ -117,12 +120,14 @@ extension Recipe {
     }
   }
 
-  /// The settings as `run.json` keeps them.
+  /// The settings as `run.json` keeps them: every one, null where it is not set.
   var json: JSONValue {
     get throws {
       let encoder = JSONEncoder()
       encoder.outputFormatting = .sortedKeys
-      return try JSONValue(parsing: [UInt8](encoder.encode(self)), name: "recipe")
+      let given = try JSONValue(parsing: [UInt8](encoder.encode(self)), name: "recipe")
+      return .object(
+        CodingKeys.allCases.map(\.rawValue).sorted().map { .init($0, given[$0] ?? .null) })
     }
   }
 }

@@ -65,7 +65,10 @@ public final class PolicyTrainer {
   public let groupSize: Int
   private var order: PromptOrder
   private let random: KeyedRandom
-  private let lengthNormalizer: Float
+  /// What the sum over a story's tokens is divided by.
+  let lengthNormalizer: Double
+  /// Decoupled weight decay.
+  let weightDecay: Double
   private let penalty: KLPenalty
   private let schedule: LearningRateSchedule
   private let optimizer: Optimizer
@@ -104,14 +107,15 @@ public final class PolicyTrainer {
     random = KeyedRandom(seed: recipe.seed)
     // One constant for the whole run: with a step's own prompts, steps would weigh differently.
     let meanLength = Double(prompts.reduce(0) { $0 + $1.ids.count }) / Double(prompts.count)
-    lengthNormalizer = Float(recipe.lengthNormalizer ?? meanLength + Double(recipe.maxNewTokens))
+    lengthNormalizer = recipe.lengthNormalizer ?? meanLength + Double(recipe.maxNewTokens)
+    weightDecay = recipe.weightDecay ?? (recipe.optimizer == .sgd ? 0 : 0.01)
     penalty = KLPenalty(
       coefficient: Float(recipe.klCoefficient), direction: recipe.klDirection, reduction: recipe.klReduction)
     schedule = LearningRateSchedule(
       shape: recipe.learningRateSchedule, warmupSteps: recipe.warmupSteps, totalSteps: recipe.steps)
     optimizer = Optimizer(
       recipe.optimizer == .sgd ? .sgd : .adamW(),
-      weightDecay: Float(recipe.weightDecay ?? (recipe.optimizer == .sgd ? 0 : 0.01)),
+      weightDecay: Float(weightDecay),
       parameterCount: policy.trainedParameters.count)
     gradients = FloatBuffer(count: policy.trainedParameters.count, isZeroed: false)
     let plan = try Self.memoryPlan(
@@ -255,7 +259,7 @@ public final class PolicyTrainer {
     into step: inout Step, times: inout PhaseTimes
   ) {
     let rows = PolicyLossRows(
-      paths: paths, advantages: advantages, sampleCount: recipe.samples, lengthNormalizer: lengthNormalizer,
+      paths: paths, advantages: advantages, sampleCount: recipe.samples, lengthNormalizer: Float(lengthNormalizer),
       klWeightPerNat: penalty.weightPerNat(vocabularySize: policy.vocabularySize))
     // Every node but those before the last of a prompt has a row, so rows and nodes run side by side.
     precondition(rows.nodes.elementsEqual(firstRow..<tree.count), "rows of nodes \(firstRow)..<\(tree.count)")

@@ -64,7 +64,9 @@ public final class RunWriter: Sendable {
   /// - Parameter following: which steps stories are followed after, and how many stories and trees each of them has; what was
   ///   written of others, where the run stopped, is cut off.
   /// - Throws: ``RunError`` where the folder is no run, is in use, cannot be read or written, or lacks a step.
-  public init(resuming folder: URL, following: (step: (Int) -> Bool, stories: Int, trees: Int)) throws {
+  public init(
+    resuming folder: URL, following: (step: (Int) -> Bool, isWhole: (_ step: Int, _ stories: Int, _ trees: Int) -> Bool)
+  ) throws {
     let reader = try RunReader(folder: folder)
     var manifest = reader.manifest
     let lock = try FolderLock(folder)
@@ -77,13 +79,12 @@ public final class RunWriter: Sendable {
     isNewFolder = false
     finishedSteps = steps
     skippedSteps = skipped
-    let stories = try StepLines.steps(
-      in: folder.appending(path: RunFolder.followedStories).path, count: following.stories)
-    let trees = try StepLines.steps(in: folder.appending(path: RunFolder.storyTrees).path, count: following.trees)
+    let stories = try StepLines.counts(in: folder.appending(path: RunFolder.followedStories).path)
+    let trees = try StepLines.counts(in: folder.appending(path: RunFolder.storyTrees).path)
     // What comes after a gap goes, too: lines are in the order of the steps.
     let followed = Set(
-      Set(stories.all).union(trees.all).sorted().prefix { step in
-        stories.whole.contains(step) && trees.whole.contains(step) && step <= steps && following.step(step)
+      Set(stories.keys).union(trees.keys).sorted().prefix { step in
+        following.isWhole(step, stories[step] ?? 0, trees[step] ?? 0) && step <= steps && following.step(step)
       })
     func file(_ name: String, where isKept: (Int) -> Bool) throws -> AppendFile {
       let path = folder.appending(path: name).path

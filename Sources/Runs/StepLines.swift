@@ -16,14 +16,14 @@ enum StepLines {
     return last
   }
 
-  /// The steps in a file, and those that it has `count` lines of.
-  static func steps(in path: String, count: Int) throws -> (all: Set<Int>, whole: Set<Int>) {
+  /// How many lines a file has of each step.
+  static func counts(in path: String) throws -> [Int: Int] {
     var counts: [Int: Int] = [:]
     try forEachStep(in: path) { step, _, _ in
       counts[step, default: 0] += 1
       return .go
     }
-    return (Set(counts.keys), Set(counts.filter { $0.value == count }.keys))
+    return counts
   }
 
   /// How many bytes the lines take up to the first whose step is not kept.

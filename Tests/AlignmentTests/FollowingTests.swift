@@ -136,4 +136,57 @@ extension AlignmentRunTests {
       #expect(try reader.storyTrees().trees.filter { $0.step == 0 }.map(\.prompt) == ["abc", "b"])
     }
   }
+
+  @Test func `all prompts are followed before and after, a few of them in between`() throws {
+    // Seven tokens give enough different prompts.
+    let prompts = ["a", "b", "c", "d", "e", "ab", "bc", "cd", "de", "abc"]
+    try withRun {
+      $0.promptTexts = TextList(prompts)
+      $0.samples = 4
+      $0.samplesPerPrompt = 2
+    } _: { reader, _, _ in
+      let stories = try reader.followedStories().stories
+      let trees = try reader.storyTrees().trees
+      for step in [0, 9] {
+        #expect(stories.filter { $0.step == step }.map(\.prompt) == prompts)
+        #expect(trees.filter { $0.step == step }.map(\.prompt) == prompts)
+      }
+      for step in [4, 8] {
+        #expect(stories.filter { $0.step == step }.map(\.prompt) == Array(prompts.prefix(4)))
+        #expect(trees.filter { $0.step == step }.map(\.prompt) == Array(prompts.prefix(4)))
+      }
+      #expect(try reader.storyPairs().map(\.prompt) == prompts)
+    }
+  }
+
+  @Test func `a run of version 0.1.0, which followed fewer prompts, goes on with what it has`() throws {
+    try withModels { folder in
+      let recipe = try recipe(in: folder) {
+        $0.steps = 9
+        $0.maxNewTokens = 5
+        $0.promptTexts = TextList(["a", "b", "c", "d", "e", "ab"])
+        $0.samples = 4
+        $0.samplesPerPrompt = 2
+      }
+      let out = folder.appending(path: "out")
+      var done = 0
+      _ = try AlignmentRun(recipe: recipe).run(in: out, report: { _, _ in done += 1 }, shouldStop: { done == 5 })
+      // Four stories and three trees of each step were all that it wrote.
+      for (name, count) in [("followed_stories.jsonl", 4), ("story_trees.jsonl", 3)] {
+        let file = out.appending(path: name)
+        let lines = try String(contentsOf: file, encoding: .utf8).split(separator: "\n")
+        let kept = [0, 4].flatMap { step in lines.filter { $0.hasPrefix("{\"step\":\(step),") }.prefix(count) }
+        try (kept.joined(separator: "\n") + "\n").write(to: file, atomically: true, encoding: .utf8)
+      }
+      _ = try AlignmentRun(resuming: out).resume(in: out, report: { _, _ in }, shouldStop: { false })
+      let reader = try RunReader(folder: out)
+      let counts = [0, 4, 8, 9].map { step in
+        [
+          try? reader.followedStories().stories.filter { $0.step == step }.count,
+          try? reader.storyTrees().trees.filter { $0.step == step }.count,
+        ]
+      }
+      #expect(counts == [[4, 3], [4, 3], [4, 4], [6, 6]])
+    }
+  }
 }

@@ -187,7 +187,7 @@ private func writeRun(in folder: URL, steps: ClosedRange<Int>, samples count: In
 
   /// Takes up a run whose stories, two of them, and tree are followed after steps 0 and 4.
   private func resumed(_ folder: URL) throws -> RunWriter {
-    try RunWriter(resuming: folder, following: (step: { [0, 4].contains($0) }, stories: 2, trees: 1))
+    try RunWriter(resuming: folder, following: (step: { [0, 4].contains($0) }, isWhole: { $1 == 2 && $2 == 1 }))
   }
 
   @Test func `followed stories and trees that are not whole, or not due, are cut off`() throws {

@@ -13,49 +13,82 @@ struct StoryFollower {
   private let prompts: [ModelPrompt]
   private let maxNewTokens: Int
   private let seed: UInt64
+  private let lastStep: Int
 
-  /// Stories told at a step.
+  /// Stories told at a step, at least.
   private static let storyCount = 4
+  /// Prompts that are followed at the steps between the first and the last; those have all.
+  private static let promptsBetween = 4
   /// Their length, at most: enough to see whether the language is intact.
   private static let storyTokens = 32
   /// Tokens that each model is asked for beside the one that was drawn.
   private static let alternativeCount = 5
 
-  /// Follows the stories of the first prompts.
+  /// Follows all prompts before training and after the last step, the first few in between.
   ///
   /// - Parameters:
   ///   - model: what is trained.
-  ///   - maxNewTokens: how long the run's stories are; trees are no deeper.
+  ///   - recipe: the run's settings; trees are no deeper than its stories are long.
   init(
-    _ model: TextModel, reference: any LanguageModel, reward: any Reward, prompts: [ModelPrompt], maxNewTokens: Int,
-    seed: UInt64
+    _ model: TextModel, reference: any LanguageModel, reward: any Reward, prompts: [ModelPrompt], recipe: Recipe
   ) {
     self.model = model
     pair = ModelPair(policy: model.model, reference: reference)
     self.reward = reward
-    self.prompts = Array(prompts.prefix(Self.storyCount))
-    self.maxNewTokens = maxNewTokens
-    self.seed = seed
+    self.prompts = Array(prompts.prefix(Self.promptLimit(prompts, model.model, recipe)))
+    maxNewTokens = recipe.maxNewTokens
+    seed = recipe.seed
+    lastStep = recipe.steps
+  }
+
+  /// How many prompts are followed, so that it costs about a tenth of the run or a few seconds at most: 8 to 256.
+  private static func promptLimit(_ prompts: [ModelPrompt], _ model: any LanguageModel, _ recipe: Recipe) -> Int {
+    let flops = 2 * Double(model.parameterCount)
+    let run = 4 * flops * Double(recipe.steps) * Double(recipe.samples) * Double(recipe.maxNewTokens)
+    let length = prompts.reduce(0) { $0 + $1.ids.count } / prompts.count
+    let nodes = 2 * length + storyTokens + treeDepth * unfoldedCount
+    // Two models, before and after.
+    let prompt = 4 * flops * Double(nodes)
+    return Int(min(256, max(8, (run / 10 + 1e11) / prompt)))
+  }
+
+  /// The prompts that are followed after a step.
+  private func prompts(after step: Int, isLast: Bool) -> ArraySlice<ModelPrompt> {
+    prompts.prefix(step == 0 || step == lastStep || isLast ? prompts.count : Self.promptsBetween)
   }
 
   /// Whether stories are told after a step: 0, 4, 8, 16 and so on, since most changes early.
   static func follows(_ step: Int) -> Bool { step & (step - 1) == 0 && step != 1 && step != 2 }
 
-  /// How many stories are told after a step.
-  var storyCount: Int { Self.storyCount / prompts.count * prompts.count }
+  /// Whether so many stories and trees are all that are told after a step, by this version or by 0.1.0.
+  func isWhole(step: Int, stories: Int, trees: Int) -> Bool {
+    let followed = prompts(after: step, isLast: false)
+    let now = (Self.storiesPerPrompt(prompts) * followed.count, Self.distinct(followed).count)
+    let first = prompts.prefix(4)
+    let then = (Self.storiesPerPrompt(prompts) * first.count, min(3, Self.distinct(first).count))
+    return (stories, trees) == now || (stories, trees) == then
+  }
+
+  private static func storiesPerPrompt(_ prompts: [ModelPrompt]) -> Int { max(1, storyCount / prompts.count) }
 
   /// Tells the stories with the model as it is after `step` updates.
   ///
+  /// - Parameter isLast: whether the run ends here.
   /// - Throws: what the reward throws.
-  func stories(step: Int) throws -> [FollowedStory] {
-    let count = Self.storyCount / prompts.count
+  func stories(step: Int, isLast: Bool) throws -> [FollowedStory] {
+    let count = Self.storiesPerPrompt(prompts)
+    let followed = Array(prompts(after: step, isLast: isLast))
     let room = model.model.contextLength - prompts.reduce(0) { max($0, $1.ids.count) }
     let settings = Storyteller.Settings(maxNewTokens: min(room, Self.storyTokens), seed: seed)
-    let told = Storyteller(model).tell(prompts: prompts, count: count, settings: settings)
-    let storyPrompts = prompts.flatMap { repeatElement($0, count: count) }
+    let told = Storyteller(model).tell(prompts: followed, count: count, settings: settings)
+    let storyPrompts = followed.flatMap { repeatElement($0, count: count) }
     let texts = zip(told, storyPrompts).map { model.text(of: $0.tokens, after: $1) }
     let rewards = try reward.rewards(for: zip(storyPrompts, texts).map { $0.lead + $1 })
-    let details = tokenDetails(told, storyPrompts)
+    // A few at a time: the memory does not grow with the number of prompts.
+    let details = stride(from: 0, to: told.count, by: Self.storyCount).flatMap { start in
+      let part = start..<min(start + Self.storyCount, told.count)
+      return tokenDetails(Array(told[part]), Array(storyPrompts[part]))
+    }
     return told.indices.map { index in
       FollowedStory(
         step: step, index: index, prompt: storyPrompts[index].text, text: texts[index], reward: rewards[index],
@@ -104,8 +137,6 @@ struct StoryFollower {
 // MARK: - Trees
 
 extension StoryFollower {
-  /// Prompts that have a tree, at most.
-  private static let treeLimit = 3
   /// Tokens after the prompt, at most.
   private static let treeDepth = 6
   /// What is less probable than this under both models is not unfolded.
@@ -131,17 +162,16 @@ extension StoryFollower {
     var referencePath: Float
   }
 
-  /// The trees of the first prompts with the model as it is after `step` updates.
-  func trees(step: Int) -> [StoryTree] {
-    treePrompts.map { tree(step: step, prompt: $0) }
+  /// The trees of the prompts with the model as it is after `step` updates.
+  ///
+  /// - Parameter isLast: whether the run ends here.
+  func trees(step: Int, isLast: Bool) -> [StoryTree] {
+    Self.distinct(prompts(after: step, isLast: isLast)).map { tree(step: step, prompt: $0) }
   }
 
-  /// How many trees there are after a step.
-  var treeCount: Int { treePrompts.count }
-
-  private var treePrompts: ArraySlice<ModelPrompt> {
+  private static func distinct(_ prompts: ArraySlice<ModelPrompt>) -> [ModelPrompt] {
     var seen: Set<[Int]> = []
-    return prompts.filter { seen.insert($0.ids).inserted }.prefix(Self.treeLimit)
+    return prompts.filter { seen.insert($0.ids).inserted }
   }
 
   private func tree(step: Int, prompt: ModelPrompt) -> StoryTree {
