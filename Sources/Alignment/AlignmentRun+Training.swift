@@ -29,6 +29,7 @@ extension AlignmentRun {
   ) throws -> Outcome {
     let writer = try RunWriter(folder: folder, manifest: manifest)
     defer { writer.close() }
+    try writer.write(promptLabels)
     willStart()
     let outcome = try train(writer, from: 0, replaying: nil, stateInterval, { _ in }, report, shouldStop)
     if case .interrupted(afterStep: 0) = outcome { writer.discard() }
@@ -50,10 +51,10 @@ extension AlignmentRun {
     let writer = try RunWriter(
       resuming: folder,
       following: (
-        step: { [recipe] in StoryFollower.follows($0) || $0 == recipe.steps }, stories: follower.storyCount,
-        trees: follower.treeCount
+        step: { [recipe] in StoryFollower.follows($0) || $0 == recipe.steps }, isWhole: follower.isWhole
       ))
     defer { writer.close() }
+    try writer.write(promptLabels)
     removeUnfinishedFiles(in: folder)
     removeUnfinishedFiles(in: RunFolder.checkpoint(step: 0, in: folder).deletingLastPathComponent())
     let file = folder.appending(path: RunFolder.trainingState)
@@ -66,6 +67,8 @@ extension AlignmentRun {
     let recorded = try RecordedSteps(in: folder, afterStep: state)
     return try train(writer, from: state, replaying: recorded, stateInterval, notice, report, shouldStop)
   }
+
+  private var promptLabels: PromptLabels { PromptLabels(trainer.prompts.map { ($0.text, $0.words) }) }
 
   private func train(
     _ writer: RunWriter, from state: Int, replaying recorded: RecordedSteps?, _ stateInterval: Double,
@@ -100,7 +103,7 @@ extension AlignmentRun {
       if completed > 0, completed >= finished {
         try saveCheckpoint(completed, writer)
         try removeCheckpoints(in: writer.folder, before: completed)
-        if !StoryFollower.follows(completed) { try follow(completed, writer) }
+        if !StoryFollower.follows(completed) { try follow(completed, writer, isLast: true) }
       }
     } catch {
       // A step that failed changed nothing: the state before it is worth keeping, if the disk still takes it.
@@ -213,11 +216,11 @@ extension AlignmentRun {
   }
 
   /// Keeps what the stories and the trees look like after `step` updates, unless the run had come so far already.
-  private func follow(_ step: Int, _ writer: RunWriter) throws {
+  private func follow(_ step: Int, _ writer: RunWriter, isLast: Bool = false) throws {
     guard !writer.followedSteps.contains(step) else { return }
     do {
-      try writer.append(followedStories: try follower.stories(step: step))
-      try writer.append(storyTrees: follower.trees(step: step))
+      try writer.append(followedStories: try follower.stories(step: step, isLast: isLast))
+      try writer.append(storyTrees: follower.trees(step: step, isLast: isLast))
     } catch RunError.notFinite where recipe.nonFinite == .skip {
       // A model that has come to this has nothing to show.
     }

@@ -58,6 +58,13 @@ package enum Numbers {
     return "\(grouped(whole / 3600))\u{A0}h \(whole % 3600 / 60)\u{A0}min"
   }
 
+  /// A time of day with its zone, the same everywhere: 2026-09-21 14:13 UTC.
+  static func time(_ date: Date) -> String {
+    let style = Date.ISO8601FormatStyle(timeZone: .gmt).year().month().day()
+      .time(includingFractionalSeconds: false).dateTimeSeparator(.space)
+    return String(date.formatted(style).prefix(16)) + " UTC"
+  }
+
   /// `count` and the noun in the right number.
   package static func counted(_ count: Int, _ singular: String, _ plural: String) -> String {
     "\(grouped(count)) \(count == 1 ? singular : plural)"

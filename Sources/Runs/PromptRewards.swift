@@ -14,6 +14,8 @@ public struct PromptRewards: Sendable {
 
   /// The visits of each prompt, by its number, in the order of the steps.
   private var visits: [[Visit]] = []
+  /// The numbers of prompts that were counted by their text.
+  private var numbers: [String: Int] = [:]
   private var stepCount = 0
   private var lastStep: Int32?
 
@@ -37,6 +39,21 @@ public struct PromptRewards: Sendable {
     } else {
       visits[prompt].append(Visit(step: step, count: 1, sum: Double(reward)))
     }
+  }
+
+  /// Counts a completion of a prompt that is known by its text; steps never fall from one call to the next.
+  public mutating func add(step: Int, prompt: String, reward: Float) {
+    let number = numbers[prompt] ?? numbers.count
+    numbers[prompt] = number
+    add(step: step, prompt: number, reward: reward)
+  }
+
+  /// The steps that have a prompt, ascending.
+  public func steps(of prompt: String) -> [Int] { numbers[prompt].map { steps(of: $0) } ?? [] }
+
+  /// The steps that have a prompt, ascending.
+  public func steps(of prompt: Int) -> [Int] {
+    visits.indices.contains(prompt) ? visits[prompt].map { Int($0.step) } : []
   }
 
   /// Whether all steps have the same prompts, so that their means compare as they are.
@@ -99,7 +116,6 @@ extension RunReader {
   public func promptRewards() throws -> PromptRewards? {
     guard !manifest.hasOnePrompt else { return nil }
     var rewards = PromptRewards()
-    var numbers: [String: Int] = [:]
     try file(RunFolder.samples).objects { scanner in
       var step = 0
       var prompt = ""
@@ -115,9 +131,7 @@ extension RunReader {
           try scanner.skipValue()
         }
       }
-      let number = numbers[prompt] ?? numbers.count
-      numbers[prompt] = number
-      rewards.add(step: step, prompt: number, reward: reward)
+      rewards.add(step: step, prompt: prompt, reward: reward)
       return .go
     }
     return rewards

@@ -12,6 +12,8 @@ public enum RunFolder {
   public static let followedStories = "followed_stories.jsonl"
   /// `story_trees.jsonl`: a ``StoryTree`` a line.
   public static let storyTrees = "story_trees.jsonl"
+  /// `prompts.jsonl`: ``PromptLabels``; there is none where no chat template wrote a prompt.
+  public static let prompts = "prompts.jsonl"
   /// `before_after.jsonl`: a ``StoryPair`` a line, in runs before ``followedStories`` was written.
   static let storyPairs = "before_after.jsonl"
   /// `skipped_steps.jsonl`: a ``SkippedStep`` a line; there is none where no step was skipped.

@@ -106,7 +106,7 @@ struct Align: ParsableCommand {
   var memory: MemorySize?
   @Option(help: .init("What all random numbers are drawn with.", valueName: "n"))
   var seed: UInt64?
-  @Option(help: .init("Folder of the run. (default: runs/ with date and time)", valueName: "folder"))
+  @Option(help: .init("Folder of the run. (default: runs/ with date and time, in UTC)", valueName: "folder"))
   var out: String?
   @Option(
     help: .init(
@@ -158,8 +158,8 @@ struct Align: ParsableCommand {
     var outputError: (any Error)?
     func willStart() {
       Terminal.note(
-        "Steering \(recipe.model) (\(Self.size(of: run.model.model))) toward \"\(recipe.toward)\": "
-          + "\(counted(recipe.steps, "step")) of \(recipe.samples) stories, in \(folder.path)")
+        "Steering \(isolated(recipe.model)) (\(Self.size(of: run.model.model))) toward \"\(isolated(recipe.toward))\": "
+          + "\(counted(recipe.steps, "step")) of \(recipe.samples) stories, in \(isolated(folder.path))")
     }
     func report(_ metrics: StepMetrics, _ samples: [SampleRecord]) {
       if common.json {
@@ -264,7 +264,8 @@ struct Align: ParsableCommand {
   private static func defaultFolder() -> String {
     let formatter = DateFormatter()
     formatter.locale = Locale(identifier: "en_US_POSIX")
-    formatter.dateFormat = "yyyy-MM-dd-HHmmss"
+    formatter.timeZone = .gmt
+    formatter.dateFormat = "yyyy-MM-dd-HHmmss'Z'"
     return "runs/\(formatter.string(from: Date()))"
   }
 }

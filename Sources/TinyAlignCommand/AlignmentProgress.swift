@@ -11,6 +11,7 @@ struct AlignmentProgress {
   private let recipe: Recipe
   private let folder: URL
   private var view: TrainingView
+  private var labels = PromptLabels()
   private var hasBegun = false
 
   /// Nothing has been said yet of the run in `folder`.
@@ -22,10 +23,12 @@ struct AlignmentProgress {
 
   /// Shows a step.
   mutating func report(_ metrics: StepMetrics, _ samples: [SampleRecord]) {
-    if !hasBegun, metrics.step > 1 {
+    if !hasBegun {
+      let run = try? RunReader(folder: folder)
+      labels = (try? run?.promptLabels()) ?? labels
       // A resumed run: its curves begin where it began.
-      let before = (try? RunReader(folder: folder).metrics())?.filter { $0.step < metrics.step } ?? []
-      view = TrainingView(steps: recipe.steps, samples: recipe.samples, before: before)
+      let before = metrics.step > 1 ? (try? run?.metrics())?.filter { $0.step < metrics.step } ?? [] : []
+      view = TrainingView(steps: recipe.steps, samples: recipe.samples, before: before, labels: labels)
     }
     hasBegun = true
     view.add(metrics, samples)
@@ -52,15 +55,7 @@ struct AlignmentProgress {
   /// Stories before and after, and where the report is.
   func summarize(report: URL) throws {
     let run = try RunReader(folder: folder)
-    let pairs = try run.storyPairs()
-    if !pairs.isEmpty {
-      Terminal.note("\nThe same beginnings, before and after:")
-      for pair in pairs.prefix(4) {
-        let (before, after) = (pair.prompt + pair.before, pair.prompt + pair.after)
-        Terminal.note("  before \(fixed(Double(pair.rewardBefore), 2))  \(TerminalText.harmless(before))")
-        Terminal.note("  after  \(fixed(Double(pair.rewardAfter), 2))  \(TerminalText.harmless(after))\n")
-      }
-    }
+    for line in beforeAndAfter(try run.storyPairs(), try run.promptLabels()) { Terminal.note(line) }
     // All of the run, also where it was resumed.
     let metrics = try run.metrics()
     if let last = metrics.last, let change = try rewardChangeWords(run) {
@@ -71,4 +66,31 @@ struct AlignmentProgress {
     }
     Terminal.note("Report: \(report.path)")
   }
+
+  /// The first completions before and after; each prompt stands once above its own.
+  private func beforeAndAfter(_ pairs: [StoryPair], _ labels: PromptLabels) -> [String] {
+    guard !pairs.isEmpty else { return [] }
+    var lines = ["", "The same prompts, before and after:"]
+    var prompt: String?
+    for pair in pairs.prefix(4) {
+      if pair.prompt != prompt {
+        let name = TerminalText.harmless(promptName(pair.prompt, labels, count: 60))
+        lines.append("  prompt: \(TerminalText.cut(name, to: Self.columns - 10))")
+      }
+      prompt = pair.prompt
+      for (name, reward, text) in [
+        ("before", pair.rewardBefore, pair.before), ("after ", pair.rewardAfter, pair.after),
+      ] {
+        let said = TerminalText.harmless(text).drop { $0 == " " }
+        lines += TerminalText.wrapped(
+          said.isEmpty ? "(nothing)" : String(said), label: "  \(name) \(fixed(Double(reward), 2))  ",
+          columns: Self.columns, lines: 8)
+      }
+      lines.append("")
+    }
+    return lines
+  }
+
+  /// The width of what stays.
+  private static let columns = 79
 }

@@ -62,7 +62,7 @@ import Testing
         for (sample, record) in zip(samples, records) {
           #expect(
             sample.keys == [
-              "step", "index", "prompt", "text", "reward", "advantage", "kl", "tokens", "finish_reason",
+              "step", "index", "prompt", "words", "text", "reward", "advantage", "kl", "tokens", "finish_reason",
             ])
           #expect(sample["step"]?.integerValue == record.step)
           #expect(sample["index"]?.integerValue == record.index)

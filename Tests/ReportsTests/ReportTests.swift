@@ -85,7 +85,7 @@ private func writeFull(to folder: URL, steps: [Int] = [0, 1, 2, 4]) throws -> Ru
     #expect(markup.text.contains("10,240 stories"))
     #expect(markup.count(ofClass: "chart") == 10)
     for section in [
-      "How it went", "Before and after", "Best and worst stories", "The recipe", "Where it comes from",
+      "How it went", "Before and after", "Best and worst completions", "The recipe", "Where it comes from",
       "What the words mean",
     ] { #expect(markup.text.contains(section)) }
     for step in [1, 20, 40, 60, 80] { #expect(markup.text.contains("Step \(step) ")) }
@@ -179,20 +179,20 @@ private func writeFull(to folder: URL, steps: [Int] = [0, 1, 2, 4]) throws -> Ru
     }
   }
 
-  @Test func `it shows the first prompt's tree, coloured stories and the same story at several steps`() throws {
+  @Test func `it shows the tree of each prompt, coloured stories and the same story at several steps`() throws {
     try withTemporaryFolder { parent in
       let html = try htmlReport(try writeFull(to: parent.appending(path: "run")))
       let markup = Markup(body(html))
-      #expect(markup.count(ofClass: "story-tree") == 1)
+      #expect(markup.count(ofClass: "story-tree") == 2)
       #expect(markup.text.contains("What may follow"))
       #expect(markup.text.contains("before training"))
       #expect(markup.text.contains("after 4 updates"))
       // Four stories before and after; the other two as plain quotations.
       #expect(markup.count(ofClass: "pair") == 6)
       #expect(markup.count(ofClass: "heat-map") == 8)
-      #expect(markup.count(ofClass: "telling") == 3)
+      #expect(markup.count(ofClass: "telling") == 6)
       // Steps 0 and 1 told the same, and so did 2 and 4.
-      for name in ["steps 0–1", "steps 2–4"] { #expect(markup.text.components(separatedBy: name).count == 4) }
+      for name in ["steps 0–1", "steps 2–4"] { #expect(markup.text.components(separatedBy: name).count == 7) }
       #expect(html.contains("<span class=\"prompt\">a</span> cat 0"))
       #expect(html.contains("clipped above 0.500"))
     }
@@ -216,7 +216,8 @@ private func writeFull(to folder: URL, steps: [Int] = [0, 1, 2, 4]) throws -> Ru
       #expect(
         names == [
           "distinct.svg", "ending.svg", "entropy.svg", "frontier.svg", "gradient.svg", "heat_map.svg", "kl.svg",
-          "length.svg", "reward.svg", "speed.svg", "story_tree.svg", "time.svg",
+          "length.svg", "reward.svg", "speed.svg", "story_tree.svg", "story_tree_2.svg",
+          "time.svg",
         ])
       for name in names {
         let svg = String(decoding: try Data(contentsOf: figures.appending(path: name)), as: UTF8.self)

@@ -209,8 +209,8 @@ import Testing
     #expect(isClose(lost?.before, 0.252) && isClose(lost?.after, 0.027))
     #expect(
       picture.finding
-        == "As far as this tree reaches, “cat” was in 1.6% of the continuations and is now in 60%; "
-        + "“girl” was in 25% and is now in 2.7%.")
+        == "As far as this tree reaches, “cat” was in at least 1.6% of the completions and is now in at least "
+        + "60%; “girl” was in at least 25% and is now in at least 2.7%.")
     #expect(StoryTreePicture(tree, tree).finding == nil)
   }
 

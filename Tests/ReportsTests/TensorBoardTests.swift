@@ -129,12 +129,17 @@ import Testing
         let samples = try run.samples(steps: [step])
         let lines = try #require(value.texts.first).split(separator: "\n")
         #expect(value.plugin == "text" && value.dataClass == 2 && value.type == 7 && value.shape.isEmpty)
-        #expect(lines.count == 7)
+        #expect(lines.count == 8 && lines[0] == "Prompt: Once upon a time there was")
         let best = try #require(samples.first { $0.reward == samples.map(\.reward).max() })
         let worst = try #require(samples.first { $0.reward == samples.map(\.reward).min() })
-        #expect(lines[2].hasPrefix("| best | \(best.index) | \(Numbers.fixed(Double(best.reward), 4)) | "))
-        #expect(lines[3].hasPrefix("| worst | \(worst.index) | \(Numbers.fixed(Double(worst.reward), 4)) | "))
-        for index in 0..<3 { #expect(lines[4 + index].hasPrefix("| any | \(index) | ")) }
+        for (line, name, sample) in [(3, "best", best), (4, "worst", worst)] {
+          let reward = Numbers.fixed(Double(sample.reward), 4)
+          #expect(lines[line].hasPrefix("| \(name) | \(TensorBoardText.cell(sample.text)) | \(reward) | "))
+          #expect(lines[line].hasSuffix(" | \(sample.index) |"))
+        }
+        for index in 0..<3 {
+          #expect(lines[5 + index].hasPrefix("| any | ") && lines[5 + index].hasSuffix(" | \(index) |"))
+        }
       }
       let recipe = try #require(read.series("recipe").first)
       #expect(recipe.step == 0)

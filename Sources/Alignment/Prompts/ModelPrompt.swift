@@ -6,10 +6,13 @@ public struct ModelPrompt: Sendable, Equatable {
   public var ids: [Int]
   /// Whether it is a conversation.
   public var isChat: Bool
+  /// The last words of people in it: a conversation without markup and earlier turns, or the prompt itself.
+  public var words: String
 
   /// A prompt of which text and tokens are known.
-  public init(text: String, ids: [Int], isChat: Bool = false) {
+  public init(text: String, ids: [Int], isChat: Bool = false, words: String? = nil) {
     self.text = text
+    self.words = words ?? text
     self.ids = ids
     self.isChat = isChat
   }

@@ -81,7 +81,9 @@ extension TextModel {
         let known = try format ?? ChatFormat(of: self)
         format = known
         let text = try known.render(messages)
-        return ModelPrompt(text: text, ids: try encode(rendered: text, newTokens: newTokens), isChat: true)
+        return ModelPrompt(
+          text: text, ids: try encode(rendered: text, newTokens: newTokens), isChat: true,
+          words: (messages.last { $0.role == "user" } ?? messages.last)?.content)
       } catch let error as AlignmentError {
         guard let origin = prompt.origin else { throw error }
         throw AlignmentError.text(reason: "\(origin): \(error)")

@@ -2,7 +2,7 @@
 // The live page, part four: what training changed: the same seed's stories at several steps, and the story tree.
 (() => {
   const page = window.TinyAlign.page;
-  const { $, make, setMarkup, setText, count, fixed, slider, quote, bar, fill } = page;
+  const { $, make, setMarkup, setText, count, fixed, slider, quote, bar, fill, promptBlock, promptName } = page;
 
   const updates = (step) => (step === 0 ? "before training" : `after ${page.counted(step, "update", "updates")}`);
 
@@ -29,7 +29,8 @@
   };
 
   /// Marks what follows the beginning that two texts share, from the start of the word where they part.
-  const parting = (first) => (text) => {
+  const parting = (before) => (text) => {
+    const first = before?.replace(/^[ \n]+/, "") ?? null;
     if (first === null || first === text) return [text];
     let same = 0;
     while (same < text.length && text[same] === first[same]) same += 1;
@@ -39,10 +40,10 @@
 
   const telling = (story, telling, first, label) => make("div", { class: "telling" },
     make("p", { class: "label", text: label }),
-    make("blockquote", {}, ...quote(story.prompt, telling.text, telling.finish_reason, parting(first))),
+    make("blockquote", {}, ...quote(telling.text, telling.finish_reason, parting(first))),
     make("p", { class: "earned" }, bar(telling.reward), `reward ${fixed(telling.reward, 3)}`));
 
-  const pair = (story, step) => {
+  const pair = (story, step, shared) => {
     const at = story.tellings.find((each) => each.step === step);
     const first = story.tellings.find((each) => each.step === told.steps[0]);
     if (!at || !first) return null;
@@ -53,7 +54,8 @@
       "aria-expanded": String(isOpen), text: "Token by token" });
     const map = make("div", { class: "opened", hidden: !isOpen });
     if (isOpen) fill(map, "/api/followed-map", { run: told.run, index: story.index, step });
-    return make("article", { class: "pair", "data-story": story.index }, make("div", { class: "two" }, ...sides), button, map);
+    return make("article", { class: "pair", "data-story": story.index },
+      shared ? "" : promptBlock(story.prompt, story.words), make("div", { class: "two" }, ...sides), button, map);
   };
 
   const showTellings = () => {
@@ -68,7 +70,10 @@
     if (list.dataset.shown === signature) return;
     list.dataset.shown = signature;
     const focused = list.contains(document.activeElement) ? document.activeElement.dataset.story : null;
-    const pairs = step === undefined ? [] : told.stories.map((story) => pair(story, step)).filter(Boolean);
+    const [one] = told.stories;
+    const shared = told.stories.length > 0 && told.stories.every((story) => story.prompt === one.prompt);
+    const pairs = step === undefined ? [] : told.stories.map((story) => pair(story, step, shared)).filter(Boolean);
+    if (shared && pairs.length > 0) pairs.unshift(promptBlock(one.prompt, one.words));
     list.replaceChildren(...(pairs.length > 0 ? pairs
       : [make("p", { class: "hint", text: "This run followed no stories, or has not told any yet." })]));
     if (focused) list.querySelector(`button[data-story="${CSS.escape(focused)}"]`)?.focus({ preventScroll: true });
@@ -127,7 +132,7 @@
   const showTreeControls = (prompts) => {
     if (prompts) {
       $("tree-prompt-field").hidden = prompts.length < 2;
-      options($("tree-prompt"), prompts.map((text, index) => [index, text.slice(0, 80)]), page.view.prompt);
+      options($("tree-prompt"), prompts.map((text, index) => [index, page.isolated(promptName(text, null, 80))]), page.view.prompt);
     }
     options($("tree-before"), [["reference", "original model"],
       ...treeSteps.map((step) => [step, step === 0 ? "before training" : `update ${count(step)}`])], page.view.before);

@@ -36,7 +36,7 @@
   const swatch = (position) => make("i", { class: `swatch w${position % 6}${position % 12 > 5 ? " dashes" : ""}` });
 
   const factsOf = (run) => [
-    run.toward ? `toward “${run.toward}”` : run.model,
+    run.toward ? `toward “${page.isolated(run.toward)}”` : page.isolated(run.model ?? ""),
     `${count(run.completed_steps)} of ${counted(run.steps, "step", "steps")}`,
     run.last_reward === null ? "" : `reward ${fixed(run.last_reward, 3)}`,
     run.last_kl === null ? "" : `KL ${fixed(run.last_kl, 3)}`,
@@ -56,12 +56,12 @@
     const [left, name] = row.children;
     row.classList.toggle("chosen", isChosen);
     left.firstElementChild.checked = isChosen;
-    left.firstElementChild.setAttribute("aria-label", `Show ${run.name} with the others`);
+    left.firstElementChild.setAttribute("aria-label", `Show ${page.isolated(run.name)} with the others`);
     left.querySelector(".swatch")?.remove();
     if (isChosen && several) left.append(swatch(position));
     name.setAttribute("aria-pressed", String(isChosen && !several));
     name.replaceChildren(
-      make("b", { text: run.name }),
+      make("b", { dir: "auto", text: run.name }),
       make("span", { class: `chip ${run.is_live ? "live" : run.status}`, text: statusOf(run) }),
       make("span", { class: "facts", text: factsOf(run) }));
     if (run.message) name.append(make("span", { class: "facts warn", text: run.message }));
@@ -86,7 +86,7 @@
       const select = picker.querySelector("select");
       const signature = page.view.runs.map((id) => id + nameOf(id)).join();
       if (select.dataset.runs !== signature) {
-        select.replaceChildren(...page.view.runs.map((id) => make("option", { value: id, text: nameOf(id) })));
+        select.replaceChildren(...page.view.runs.map((id) => make("option", { value: id, text: nameOf(id), dir: "auto" })));
         select.dataset.runs = signature;
       }
       select.value = page.focus();
@@ -99,14 +99,14 @@
   const showHeadline = () => {
     const runs = page.view.runs.map(page.find).filter(Boolean);
     const [run] = runs;
-    const title = runs.length > 1 ? `${runs.length} runs compared` : run?.name ?? "TinyAlign";
+    const title = runs.length > 1 ? `${runs.length} runs compared` : page.isolated(run?.name ?? "TinyAlign");
     setText($("overview-title"), title);
-    const date = run?.created ? String(run.created).slice(0, 16).replace("T", " ") : "";
+    const date = run?.created ? `${String(run.created).slice(0, 16).replace("T", " ")} UTC` : "";
     const about = run && [
-      run.model, run.toward ? `toward “${run.toward}”` : "", `${counted(run.samples, "story", "stories")} a step`,
+      page.isolated(run.model ?? ""), run.toward ? `toward “${page.isolated(run.toward)}”` : "", `${counted(run.samples, "story", "stories")} a step`,
       run.prompts > 1 ? `${count(run.prompts)} prompts` : "", `seed ${run.seed}`, date,
     ];
-    setText($("overview-over"), runs.length > 1 ? runs.map((each) => each.name).join(" · ")
+    setText($("overview-over"), runs.length > 1 ? runs.map((each) => page.isolated(each.name)).join(" · ")
       : (about || []).filter(Boolean).join(" · "));
     document.title = runs.length ? `${title} – TinyAlign` : "TinyAlign";
     page.showState?.();
@@ -155,7 +155,7 @@
   const tileTable = (runs) => {
     const names = runs[0].tiles.map((each) => each.name);
     const head = make("tr", {}, make("td", {}), ...runs.map((run, position) =>
-      make("th", { scope: "col" }, swatch(position), run.name)));
+      make("th", { scope: "col" }, swatch(position), page.bdi(run.name))));
     const rows = names.map((name, index) => make("tr", {}, make("th", { scope: "row", text: name }),
       ...runs.map((run) => make("td", { text: run.tiles[index]?.value ?? "–", title: run.tiles[index]?.note ?? "" }))));
     return make("div", { class: "scroll" }, make("table", { class: "facts-table" }, make("thead", {}, head),
@@ -199,7 +199,7 @@
       return;
     }
     const head = make("tr", {}, make("th", { scope: "col", text: "Setting" }),
-      ...runs.map((run, position) => make("th", { scope: "col" }, swatch(position), run.name)));
+      ...runs.map((run, position) => make("th", { scope: "col" }, swatch(position), page.bdi(run.name))));
     const rows = differences.map(({ key, values }) => make("tr", {}, make("th", { scope: "row" }, make("code", { text: key })),
       ...values.map((value) => make("td", { text: value }))));
     $("differences").replaceChildren(

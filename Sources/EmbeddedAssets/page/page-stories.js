@@ -30,12 +30,31 @@
     };
   };
 
-  const quote = (prompt, text, finish, mark) => {
-    const parts = [make("span", { class: "prompt", text: prompt.slice(0, 4000) })];
-    parts.push(...mark(text.slice(0, 4000)));
-    if (text.length > 4000) parts.push("…");
-    if (finish === "stop") parts.push(make("span", { class: "ended", title: "The model ended the story here", text: " (end)" }));
+  /// What the model wrote, first and whole; it stands by itself, whatever direction it is written in.
+  const quote = (text, finish, mark) => {
+    const said = text.replace(/^[ \n]+/, "").slice(0, 4000);
+    const parts = [make("bdi", {}, ...(said ? mark(said) : []), text.length > 4000 ? "…" : "")];
+    if (!said) parts.push(make("span", { class: "ended", text: "nothing" }));
+    if (finish === "stop") parts.push(make("span", { class: "ended", title: "The model ended its text here", text: " (end)" }));
     return parts;
+  };
+
+  const longPrompt = 240;
+  /// What a prompt is called: the last words of people in a conversation, or the end of a text.
+  const promptName = (prompt, words, room) => {
+    const all = Array.from(words ?? prompt);
+    if (all.length <= room) return all.join("");
+    return words ? `${all.slice(0, room).join("")}…` : `…${all.slice(-room).join("").replace(/^\S*\s/, "")}`;
+  };
+
+  /// A prompt by itself; a long one, and one that a template wrote, can be unfolded.
+  const promptBlock = (prompt, words) => {
+    if (!words && prompt.length <= longPrompt) {
+      return make("p", { class: "lead-prompt" }, "Prompt: ", make("bdi", { text: prompt }));
+    }
+    return make("details", { class: "folded" },
+      make("summary", {}, "Prompt: ", make("bdi", { text: promptName(prompt, words, words ? 240 : 160) })),
+      make("div", { class: "whole", dir: "auto", text: prompt.slice(0, 20000) }));
   };
 
   const bar = (reward) => {
@@ -104,13 +123,16 @@
 
   const keyOf = (sample) => `${sample.step}.${sample.index}`;
 
-  const row = (sample, mark) => {
+  const row = (sample, mark, shared) => {
     const key = keyOf(sample);
     const cell = (label, ...content) => make("td", { class: "number", "data-label": label }, ...content);
     const where = page.view.step === "all" ? `step ${count(sample.step)} · ${sample.index}` : String(sample.index);
     const button = make("button", { type: "button", class: "story", "aria-expanded": "false", "data-key": key },
       make("span", { class: "where", text: where }),
-      make("span", { class: "said-text" }, ...quote(sample.prompt, sample.text, sample.finish_reason, mark)));
+      make("span", { class: "answer" },
+        make("span", { class: "said-text", dir: "auto" }, ...quote(sample.text, sample.finish_reason, mark)),
+        shared ? "" : make("span", { class: "after" }, "after ",
+          make("bdi", {}, ...mark(promptName(sample.prompt, sample.words, 90))))));
     return make("tr", { "data-key": key }, make("td", {}, button),
       cell("Reward", fixed(sample.reward, 3), bar(sample.reward)), cell("Advantage", fixed(sample.advantage, 3)),
       cell("KL", fixed(sample.kl, 3)), cell("Tokens", count(sample.tokens)));
@@ -133,7 +155,15 @@
       body.classList.toggle("anywhere", page.view.step === "all");
       const focused = body.contains(document.activeElement) ? document.activeElement.dataset.key : null;
       const mark = marker(page.view.q);
-      body.replaceChildren(...samples.map((sample) => row(sample, mark)));
+      // A prompt that all rows have is shown once, above them.
+      const shared = samples.length > 0 && samples.every((sample) => sample.prompt === samples[0].prompt);
+      const place = $("stories-prompt");
+      const prompt = shared ? JSON.stringify([samples[0].prompt, samples[0].words]) : "";
+      if (place.dataset.shown !== prompt) {
+        place.dataset.shown = prompt;
+        place.replaceChildren(...(shared ? [promptBlock(samples[0].prompt, samples[0].words)] : []));
+      }
+      body.replaceChildren(...samples.map((sample) => row(sample, mark, shared)));
       if (samples.length === 0) {
         const text = page.view.q ? "No story says that." : "No story yet.";
         body.append(make("tr", { class: "none" }, make("td", { colspan: 5, text })));
@@ -248,6 +278,8 @@
   };
   page.forgetStory = () => { opened = null; };
 
+  page.promptBlock = promptBlock;
+  page.promptName = promptName;
   page.slider = slider;
   page.quote = quote;
   page.bar = bar;

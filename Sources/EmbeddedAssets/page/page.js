@@ -37,6 +37,18 @@ window.TinyAlign = window.TinyAlign || {};
     if (element.textContent !== text) element.textContent = text;
   };
 
+  // Texts
+
+  /// A text of a run as it may stand beside others: what turns the direction of writing is replaced, and so are heaps of marks.
+  const calm = (text) => text.replace(/[\u202a-\u202e\u2066-\u2069]/g, "\ufffd").replace(/([\p{Mn}\p{Me}]{4})[\p{Mn}\p{Me}]+/gu, "$1");
+
+  /// A text between others in one line, which leaves their direction of writing as it is.
+  page.bdi = (text) => page.make("bdi", { text });
+
+  /// The same where there can be no elements: in a title, an option, a label.
+  page.isolated = (text) =>
+    (/[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufeff\u200f\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u.test(text) ? `\u2068${text}\u2069` : text);
+
   // Numbers
 
   const grouped = new Intl.NumberFormat("en", { maximumFractionDigits: 0 });
@@ -131,6 +143,9 @@ window.TinyAlign = window.TinyAlign || {};
     return `.${path}${text ? `?${text}` : ""}`;
   };
 
+  // What the server made and escaped is as it should be.
+  const markup = new Set(["html", "svg", "heat_map", "observations_html"]);
+
   /// The JSON that a route answers.
   page.ask = async (path, parameters, signal) => {
     let answer;
@@ -140,10 +155,13 @@ window.TinyAlign = window.TinyAlign || {};
       if (error.name === "AbortError") throw error;
       throw new Error("The server does not answer. Is tinyalign still running?");
     }
-    const value = await answer.json().catch((error) => {
+    let value = {};
+    try {
+      value = JSON.parse(await answer.text(), (key, value) =>
+        (typeof value === "string" && !markup.has(key) ? calm(value) : value));
+    } catch (error) {
       if (answer.ok) throw error.name === "AbortError" ? error : new Error("The server's answer broke off.");
-      return {};
-    });
+    }
     if (!answer.ok) {
       throw Object.assign(new Error(value.error || `The server answered ${answer.status}.`), { status: answer.status });
     }

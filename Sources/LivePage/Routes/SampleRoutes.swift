@@ -4,19 +4,20 @@ import Runs
 
 extension PageRoutes {
   /// The stories of a step are compared among so many of them.
-  private static let comparedSamples = 4_096
+  static let comparedSamples = 4_096
 
   /// A page of stories.
   func samples(_ request: HTTPRequest) throws -> HTTPAnswer {
     let run = try run(request)
     let page = try run.samples.page(try SampleQuery(request))
+    let labels = run.promptLabels()
     let bytes = jsonObject { writer in
       writer.member("total", page.total, first: true)
       writer.member("first_step", page.steps?.first)
       writer.member("last_step", page.steps?.last)
       writer.member("indexed", page.isIndexed)
       writer.member("problems", strings: page.problems)
-      writer.member("samples", list: page.samples, Self.write)
+      writer.member("samples", list: page.samples) { Self.write($0, words: labels.words(of: $0.prompt), to: &$1) }
     }
     return HTTPAnswer(body: .bytes(bytes))
   }
@@ -33,12 +34,13 @@ extension PageRoutes {
       throw HTTPProblem(404, "the run has no sample \(index) of step \(step)")
     }
     let isWhole = all.count < Self.comparedSamples
+    let words = run.promptLabels().words(of: sample.prompt)
     let map = HeatMap(
       sample: sample, advantages: isWhole ? prefixAdvantages(of: sample, among: all) : nil,
-      tree: tree(before: step, prompt: sample.prompt, of: run))
+      tree: tree(before: step, prompt: sample.prompt, of: run), words: words)
     let bytes = jsonObject { writer in
       writer.key("sample", first: true)
-      Self.write(sample, to: &writer)
+      Self.write(sample, words: words, to: &writer)
       writer.member("heat_map", map.html)
     }
     return HTTPAnswer(body: .bytes(bytes))
@@ -52,11 +54,12 @@ extension PageRoutes {
     return try? trees.tree(of: prompt, step: last, at: run.place)
   }
 
-  private static func write(_ sample: SampleRecord, to writer: inout JSONWriter) {
+  private static func write(_ sample: SampleRecord, words: String?, to writer: inout JSONWriter) {
     writer.raw("{")
     writer.member("step", sample.step, first: true)
     writer.member("index", sample.index)
     writer.member("prompt", sample.prompt)
+    writer.member("words", words)
     writer.member("text", sample.text)
     writer.member("reward", sample.reward)
     writer.member("advantage", sample.advantage)

@@ -7,6 +7,7 @@ extension PageRoutes {
   func followed(_ request: HTTPRequest) throws -> HTTPAnswer {
     let run = try run(request)
     let stories = try run.followed()
+    let labels = run.promptLabels()
     let bytes = jsonObject { writer in
       writer.member("steps", list: stories.steps, first: true) { $1.integer($0) }
       writer.member("problems", strings: stories.file.problems)
@@ -15,6 +16,7 @@ extension PageRoutes {
         writer.raw("{")
         writer.member("index", index, first: true)
         writer.member("prompt", tellings.first?.prompt)
+        writer.member("words", tellings.first.flatMap { labels.words(of: $0.prompt) })
         writer.member("tellings", list: tellings) { story, writer in
           writer.raw("{")
           writer.member("step", story.step, first: true)
@@ -39,7 +41,12 @@ extension PageRoutes {
     guard let entry = stories.entry(index: index, step: step),
       let story = try entry.line.read(stories.file.name, at: run.place, { try FollowedStory(&$0) })
     else { throw HTTPProblem(404, "the run has no followed story \(index) of step \(step)") }
-    return HTTPAnswer(body: .bytes(jsonObject { $0.member("heat_map", HeatMap(story: story).html, first: true) }))
+    return HTTPAnswer(
+      body: .bytes(
+        jsonObject {
+          $0.member(
+            "heat_map", HeatMap(story: story, words: run.promptLabels().words(of: story.prompt)).html, first: true)
+        }))
   }
 
   /// The story tree of a prompt at two steps, or of the original model and a step.
@@ -60,9 +67,10 @@ extension PageRoutes {
           }))
     }
     let steps = trees.steps(of: prompts[number])
+    let labels = run.promptLabels()
     let (picture, _) = try picture(request, trees, of: run, prompt: prompts[number], steps: steps)
     let bytes = jsonObject { writer in
-      writer.member("prompts", strings: prompts, first: true)
+      writer.member("prompts", strings: prompts.map { labels[$0] }, first: true)
       writer.member("steps", list: steps) { $1.integer($0) }
       writer.member("problems", strings: trees.file.problems)
       writer.member("html", picture.html)
@@ -82,13 +90,29 @@ extension PageRoutes {
     }
     guard let last = try request.integer("after") ?? steps.last else { throw HTTPProblem(404, "the run has no trees") }
     let after = try tree(last)
+    let words = run.promptLabels().words(of: prompt)
     let right = StoryTreePicture.Side(label: Self.label(last), tree: after, probability: .policy)
     if let name = request["before"], name != "reference", let step = try request.integer("before") {
       let left = StoryTreePicture.Side(label: Self.label(step), tree: try tree(step), probability: .policy)
-      return (StoryTreePicture(before: left, after: right), last)
+      let finding = finding(of: prompt, from: step, to: last, run)
+      return (StoryTreePicture(before: left, after: right, words: words, finding: finding), last)
     }
     let left = StoryTreePicture.Side(label: "original model", tree: after, probability: .reference)
-    return (StoryTreePicture(before: left, after: right), last)
+    let finding = finding(of: prompt, from: 0, to: last, run)
+    return (StoryTreePicture(before: left, after: right, words: words, finding: finding), last)
+  }
+
+  /// What moved among a prompt's completions, those that the model wrote after `before` and after `after` updates, or last.
+  private func finding(of prompt: String, from before: Int, to after: Int, _ run: WatchedRun) -> String? {
+    guard let steps = (try? run.samples.steps(of: prompt)) ?? nil else { return nil }
+    func texts(after updates: Int) -> (step: Int, texts: [String])? {
+      guard let step = steps.first(where: { $0 > updates }) ?? steps.last,
+        let samples = try? run.samples.samples(ofStep: step, limit: Self.comparedSamples)
+      else { return nil }
+      return (step, samples.filter { $0.prompt == prompt }.map(\.text))
+    }
+    guard let before = texts(after: before), let after = texts(after: after) else { return nil }
+    return wordFinding(before: before, after: after)
   }
 
   private static func label(_ step: Int) -> String {

@@ -27,6 +27,8 @@ final class WatchedRun: Sendable {
     var isReadingMetrics = false
     var followed = FollowedIndex()
     var trees = TreeIndex()
+    var labels = PromptLabels()
+    var labelStamp: FileStamp?
   }
 
   let id: String
@@ -70,6 +72,26 @@ final class WatchedRun: Sendable {
         var scanner = JSONScanner(bytes)
         return try? SkippedStep(&scanner)
       }
+    }
+  }
+
+  /// The words of people in prompts that a chat template wrote, as far as they can be read.
+  func promptLabels() -> PromptLabels {
+    state.withLock { state in
+      guard let folder = try? place.open(), let stamp = folder.stamp(RunFolder.prompts) else { return PromptLabels() }
+      if state.labelStamp == stamp { return state.labels }
+      state.labelStamp = stamp
+      state.labels = PromptLabels()
+      guard let file = try? folder.file(RunFolder.prompts),
+        let bytes = try? file.read(from: 0, count: min(file.stamp.size, 64 << 20))
+      else { return state.labels }
+      for line in bytes.split(separator: 0x0A) {
+        line.withUnsafeBufferPointer { bytes in
+          var scanner = JSONScanner(bytes)
+          try? state.labels.add(&scanner)
+        }
+      }
+      return state.labels
     }
   }
 

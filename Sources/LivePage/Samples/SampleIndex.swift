@@ -64,6 +64,9 @@ struct SampleIndex: Sendable {
     }
   }
 
+  /// A prompt's place in ``prompts``; nil where no sample has it.
+  func number(of prompt: String) -> Int? { places[prompt].map { Int($0) } }
+
   /// The rows of a step.
   func positions(ofStep step: Int) -> [Int32] {
     guard let step = Int32(exactly: step) else { return [] }

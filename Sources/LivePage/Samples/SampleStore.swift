@@ -98,6 +98,17 @@ final class SampleStore: Sendable {
     return try snapshot(file, SampleQuery.Selection()).index.rewards
   }
 
+  /// The steps that have a prompt, ascending; nil as long as not all samples are in the index.
+  ///
+  /// - Throws: ``FileProblem``.
+  func steps(of prompt: String) throws -> [Int]? {
+    let folder = try place.open()
+    guard let file = try folder.fileIfPresent(RunFolder.samples) else { return nil }
+    let snapshot = try snapshot(file, SampleQuery.Selection())
+    guard snapshot.isIndexed, let number = snapshot.index.number(of: prompt) else { return nil }
+    return snapshot.index.rewards.steps(of: number)
+  }
+
   /// One sample; nil where there is none.
   ///
   /// - Throws: ``FileProblem``.

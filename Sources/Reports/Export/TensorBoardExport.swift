@@ -23,7 +23,7 @@ extension TensorBoardWriter {
     let file = Self.freshFile(in: folder)
     let output = try ExportFile(creating: ExportFile.temporary(beside: file))
     do {
-      try self.init(output: output, manifest: run.manifest)
+      try self.init(output: output, manifest: run.manifest, labels: try run.promptLabels())
       try add(run)
       try output.rename(to: file)
     } catch {

@@ -15,24 +15,28 @@ public final class TensorBoardWriter {
   private var wallTime: Double
   /// TensorBoard keeps the first description of a tag.
   private var isDescribed = false
+  private let labels: PromptLabels
 
   /// The event file.
   public var file: URL { output.url }
 
   /// Starts an event file in `folder`, which is created; what is there already stays.
   ///
-  /// - Parameter manifest: What the run is; its recipe goes into the file.
+  /// - Parameters:
+  ///   - manifest: What the run is; its recipe goes into the file.
+  ///   - labels: What prompts are called that a chat template wrote.
   /// - Throws: `RunError.cannotWrite`.
-  public convenience init(folder: URL, manifest: RunManifest) throws {
+  public convenience init(folder: URL, manifest: RunManifest, labels: PromptLabels = PromptLabels()) throws {
     try Self.create(folder)
-    try self.init(output: ExportFile(creating: Self.freshFile(in: folder)), manifest: manifest)
+    try self.init(output: ExportFile(creating: Self.freshFile(in: folder)), manifest: manifest, labels: labels)
   }
 
   /// Starts an event file in a file that is empty.
   ///
   /// - Throws: `RunError.cannotWrite`.
-  init(output: ExportFile, manifest: RunManifest) throws {
+  init(output: ExportFile, manifest: RunManifest, labels: PromptLabels) throws {
     self.output = output
+    self.labels = labels
     wallTime = manifest.created.timeIntervalSince1970
     let recipe = TensorBoardEvent(
       wallTime: wallTime, step: 0,
@@ -65,7 +69,7 @@ public final class TensorBoardWriter {
       values.append(
         .init(
           tag: "samples/stories", description: "The step's best and worst story, and its first three.",
-          content: .text(TensorBoardText.stories(samples))))
+          content: .text(TensorBoardText.stories(samples, labels: labels))))
     }
     if isDescribed { for index in values.indices { values[index].description = nil } }
     try output.append(TensorBoardEvent(wallTime: wallTime, step: metrics.step, values: values).record)

@@ -85,26 +85,37 @@ struct HTMLReport {
       """
   }
 
+  /// The trees of all prompts, those after the first folded.
   private var tree: String? {
-    guard let picture = data.treePicture else { return nil }
+    let pictures = data.treePictures
+    guard let first = pictures.first else { return nil }
+    let more = zip(data.trees, pictures).dropFirst().map { tree, picture in
+      """
+      <details class="more"><summary><bdi>\(escaped(PictureText.name(tree.prompt, words: data.labels.words(of: tree.prompt), 120)))</bdi>\
+      </summary><div class="card">\(picture.html)</div></details>
+      """
+    }
     return """
       <h2>What it would say</h2>
-      <p class="intro">The model's own probabilities, not what it happened to tell: where the probability of each word \
-      went.</p>
-      <div class="card">\(picture.html)</div>
+      <p class="intro">The model's own probabilities, not what happened to be sampled: where the probability of each \
+      word went.</p>
+      <div class="card">\(first.html)</div>
+      \(more.joined(separator: "\n"))
       """
   }
 }
 
 extension ReportData {
-  /// The first prompt's tree under the reference and under the trained model.
-  var treePicture: StoryTreePicture? {
-    guard let tree else { return nil }
-    return StoryTreePicture(
-      before: .init(
-        label: manifest.reference == nil ? "before training" : "the reference", tree: tree, probability: .reference),
-      after: .init(
-        label: "after \(Numbers.counted(tree.step, "update", "updates"))", tree: tree, probability: .policy))
+  /// The trees of the prompts under the reference and under the trained model.
+  var treePictures: [StoryTreePicture] {
+    trees.map { tree in
+      StoryTreePicture(
+        before: .init(
+          label: manifest.reference == nil ? "before training" : "the reference", tree: tree, probability: .reference),
+        after: .init(
+          label: "after \(Numbers.counted(tree.step, "update", "updates"))", tree: tree, probability: .policy),
+        words: labels.words(of: tree.prompt), finding: findings[tree.prompt])
+    }
   }
 
   /// The first followed story as it was last told, where its tokens are known.
@@ -112,6 +123,6 @@ extension ReportData {
     guard let index = followed.first?.index, let story = tellings(of: index).last, !story.tokens.isEmpty else {
       return nil
     }
-    return HeatMap(story: story)
+    return HeatMap(story: story, words: labels.words(of: story.prompt))
   }
 }

@@ -26,8 +26,12 @@ struct ReportData {
   let pairs: [StoryPair]
   /// The followed stories, those of step 0 first.
   let followed: [FollowedStory]
-  /// The newest story tree of the first prompt that has one.
-  let tree: StoryTree?
+  /// The newest story tree of each prompt that has one, in order of appearance.
+  let trees: [StoryTree]
+  /// What moved among the completions of each of their prompts, in a sentence.
+  let findings: [String: String]
+  /// What prompts are called that a chat template wrote.
+  let labels: PromptLabels
   let steps: [Step]
   /// The rewards of each prompt; nil where the recipe has but one.
   let rewards: PromptRewards?
@@ -40,11 +44,24 @@ struct ReportData {
     pairs = try run.storyPairs()
     rewards = try run.promptRewards()
     followed = try run.followedStories().stories
-    let trees = try run.storyTrees().trees
-    tree = trees.last { $0.prompt == trees.first?.prompt && !$0.nodes.isEmpty }
+    labels = try run.promptLabels()
+    var newest: [String: StoryTree] = [:]
+    var order: [String] = []
+    for tree in try run.storyTrees().trees where !tree.nodes.isEmpty {
+      if newest[tree.prompt] == nil { order.append(tree.prompt) }
+      newest[tree.prompt] = tree
+    }
+    trees = order.prefix(Self.mostTrees).compactMap { newest[$0] }
     let chosen = Self.spread(metrics.map(\.step), count: 5)
+    let (steps, prompts) = (metrics, rewards)
+    let ends = Dictionary(uniqueKeysWithValues: trees.map { ($0.prompt, Self.ends(of: $0.prompt, steps, prompts)) })
+    var words: [String: [Int: WordCount]] = [:]
     var distinct: [Int: [String: Story]] = [:]
-    try run.forEachSample(of: Set(chosen)) { sample in
+    try run.forEachSample(of: Set(chosen + ends.values.flatMap(\.self))) { sample in
+      if ends[sample.prompt]?.contains(sample.step) == true {
+        words[sample.prompt, default: [:]][sample.step, default: WordCount()].add(sample.text)
+      }
+      guard chosen.contains(sample.step) else { return }
       // The zero byte keeps a prompt and its continuation from running into one another.
       let key = sample.prompt + "\0" + sample.text
       if distinct[sample.step]?[key] != nil {
@@ -53,7 +70,13 @@ struct ReportData {
         distinct[sample.step, default: [:]][key] = Story(sample: sample, count: 1)
       }
     }
-    steps = chosen.compactMap { step in
+    findings = words.compactMapValues { counts in
+      guard let first = counts.min(by: { $0.key < $1.key }), let last = counts.max(by: { $0.key < $1.key }) else {
+        return nil
+      }
+      return WordCount.finding(before: (first.key, first.value), after: (last.key, last.value))
+    }
+    self.steps = chosen.compactMap { step in
       guard let stories = distinct[step], !stories.isEmpty else { return nil }
       return Step(
         step: step, total: stories.values.reduce(0) { $0 + $1.count },
@@ -61,6 +84,16 @@ struct ReportData {
           ($1.sample.reward, $0.sample.index) < ($0.sample.reward, $1.sample.index)
         })
     }
+  }
+
+  /// Trees that are shown at most.
+  private static let mostTrees = 64
+
+  /// The first and the last step that has a prompt.
+  private static func ends(of prompt: String, _ metrics: [StepMetrics], _ rewards: PromptRewards?) -> [Int] {
+    guard let rewards else { return [metrics.first?.step, metrics.last?.step].compactMap(\.self) }
+    let steps = rewards.steps(of: prompt)
+    return [steps.first, steps.last].compactMap(\.self)
   }
 
   /// The tellings of a followed story, by step; the last line about a step counts.

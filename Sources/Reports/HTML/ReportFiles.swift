@@ -21,7 +21,10 @@ public func writeReport(runFolder: URL) throws -> (svg: URL, html: URL) {
     throw RunError.cannotWrite(path: figures.path, reason: error.localizedDescription)
   }
   for panel in metricPanels([run]) { try write(panel.svg, to: figures.appending(path: "\(panel.key).svg")) }
-  if let tree = data.treePicture { try write(tree.svg, to: figures.appending(path: "story_tree.svg")) }
+  for (index, tree) in data.treePictures.enumerated() {
+    // The first has the name that it has where there is one prompt.
+    try write(tree.svg, to: figures.appending(path: index == 0 ? "story_tree.svg" : "story_tree_\(index + 1).svg"))
+  }
   if let map = data.heatMap { try write(map.svg, to: figures.appending(path: "heat_map.svg")) }
   return (svg, html)
 }

@@ -7,21 +7,21 @@ struct ReportHeadline {
 
   /// The title of the page.
   var title: String {
-    data.manifest.target.map { "Steered toward “\($0)”" } ?? "A run of \(data.manifest.model.name)"
+    data.manifest.target.map { "Steered toward “\(isolated($0))”" } ?? "A run of \(isolated(data.manifest.model.name))"
   }
 
   var html: String {
     let manifest = data.manifest
-    let date = manifest.created.formatted(.iso8601.year().month().day())
+    let date = Numbers.time(manifest.created)
     let state =
       switch manifest.status {
-      case .running: "under way, or stopped without a word"
+      case .running: "running, or killed"
       case .finished: "finished"
       case .interrupted: "interrupted; it can be resumed"
       case .failed: "failed"
       }
     return """
-      <p class="over">TinyAlign · \(escaped(manifest.model.name)) · \(date) · \(state)</p>
+      <p class="over">TinyAlign · \(escaped(isolated(manifest.model.name))) · \(date) · \(state)</p>
       <h1>\(escaped(title))</h1>
       \(summary)
       \(tiles)
@@ -36,10 +36,10 @@ struct ReportHeadline {
     let stories = data.metrics.map(ReportData.stories).reduce(0, +)
     let seconds = data.metrics.map(\.seconds).reduce(0, +)
     let steps = Numbers.counted(data.metrics.count, "step", "steps")
-    let measure = data.manifest.target.map { ", the similarity to “\(escaped($0))”," } ?? ""
+    let measure = data.manifest.target.map { ", the similarity to “\(escaped(isolated($0)))”," } ?? ""
     let change = rewardChange(last)
     return """
-      <p class="lead">In \(steps) the model <b>\(escaped(data.manifest.model.name))</b> told \
+      <p class="lead">In \(steps) the model <b>\(escaped(isolated(data.manifest.model.name)))</b> told \
       \(Numbers.counted(stories, "story", "stories"))\(beginnings), and learned from what each of them earned. Their mean \
       reward\(measure) \(change), while the model moved <b>\(Numbers.significant(last.klForward, 2))</b> nats per token \
       away from its reference. It took \(Numbers.duration(seconds)).</p>
@@ -62,7 +62,9 @@ struct ReportHeadline {
 
   /// What the stories continue. Only some steps' stories are read, so the recipe knows better how many prompts there are.
   private var beginnings: String {
-    if let file = data.manifest.setting("prompts")?.stringValue { return " continuing the prompts of \(escaped(file))" }
+    if let file = data.manifest.setting("prompts")?.stringValue {
+      return " continuing the prompts of \(escaped(isolated(file)))"
+    }
     if case .array(let texts)? = data.manifest.setting("prompt"), texts.count > 1 {
       return " continuing \(Numbers.grouped(texts.count)) prompts"
     }
@@ -70,7 +72,8 @@ struct ReportHeadline {
     return switch prompts.count {
     case 0: ""
     case 1:
-      " continuing “\(escaped(shortened(prompts[0].trimmingCharacters(in: .whitespacesAndNewlines), to: 300, keepsEnd: true)))”"
+      data.labels.words(of: prompts[0]).map { " answering “\(escaped(isolated(shortened($0, to: 300))))”" }
+        ?? " continuing “\(escaped(isolated(PictureText.tail(prompts[0].trimmingCharacters(in: .whitespacesAndNewlines), 240))))”"
     default: " continuing \(Numbers.grouped(prompts.count)) prompts"
     }
   }
@@ -96,7 +99,7 @@ struct ReportHeadline {
         Observation(
           kind: .warning, title: "One story takes over",
           text: "\(share)% of the stories of step \(step.step) are the same: "
-            + "“\(shortened(story.sample.prompt + story.sample.text, to: 600, keepsEnd: true))”.",
+            + "“\(isolated(shortened(story.sample.text, to: 600)))”.",
           cause: "The model repeats what earned most.",
           remedy: "Raise the KL coefficient, lower the learning rate, or stop earlier."))
     }

@@ -21,54 +21,78 @@ struct ReportStories {
   }
 
   /// The same prompts told by the model before and after training, the first ones with their tokens coloured.
-  func beforeAndAfter(limit: Int = 8, coloured: Int = 4) -> String? {
+  func beforeAndAfter(shown: Int = 8, coloured: Int = 4) -> String? {
     guard !data.pairs.isEmpty else { return nil }
-    let pairs = data.pairs.prefix(limit).enumerated().map { position, pair in
+    let shared = Set(data.pairs.map(\.prompt)).count == 1 ? data.pairs.first?.prompt : nil
+    let pairs = data.pairs.prefix(Self.most).enumerated().map { position, pair in
       let tellings = position < coloured ? data.tellings(of: pair.index) : []
       func side(_ name: String, _ text: String, _ reward: Float, _ story: FollowedStory?) -> String {
-        let told = story.map { HeatMap(story: $0).html } ?? quotation(pair.prompt, text)
+        let told = story.map { HeatMap(story: $0).html(showsPrompt: false) } ?? quotation(text)
         return "<div class=\"side\"><span class=\"label\">\(name)</span>\(told)\(heat(reward))</div>"
       }
       func map(_ story: FollowedStory?) -> FollowedStory? { story?.tokens.isEmpty == false ? story : nil }
       return """
-        <div class="pair two">
+        <div class="pair">\(shared == nil ? lead(pair.prompt) : "")
+        <div class="two">
         \(side("Before", pair.before, pair.rewardBefore, map(tellings.first)))
         \(side("After", pair.after, pair.rewardAfter, map(tellings.last)))
+        </div>
         </div>
         """
     }
     let better = data.pairs.filter { $0.rewardAfter > $0.rewardBefore }.count
+    let more = pairs.dropFirst(shown)
     let rest = data.pairs.count - pairs.count
     return """
       <h2>Before and after</h2>
       <p class="intro">The same prompts, continued by the model it started from and by the model as it is now: \
-      \(better) of \(Numbers.counted(data.pairs.count, "story", "stories")) earn more after. Where tokens are coloured, \
-      orange ones have become more probable than they were originally, blue ones less.</p>
+      \(better) of \(Numbers.counted(data.pairs.count, "completion", "completions")) earn more after. Where tokens are \
+      coloured, orange ones have become more probable than they were originally, blue ones less.</p>
+      \(shared.map(lead) ?? "")
       <div class="two heads"><span>Before</span><span>After</span></div>
-      \(pairs.joined(separator: "\n"))
+      \(pairs.prefix(shown).joined(separator: "\n"))
+      \(more.isEmpty ? "" : Self.folded("\(Numbers.grouped(more.count)) more", more.joined(separator: "\n")))
       \(rest > 0 ? "<p class=\"under\">\(Numbers.grouped(rest)) more in \(RunFolder.followedStories).</p>" : "")
       """
   }
 
+  /// Completions and prompts that are in a report at most.
+  private static let most = 64
+
+  /// Something that is unfolded by a click.
+  private static func folded(_ title: String, _ content: String) -> String {
+    "<details class=\"more\"><summary>\(title)</summary>\n\(content)\n</details>"
+  }
+
+  /// A prompt by itself; a long one, and one that a template wrote, can be unfolded.
+  private func lead(_ prompt: String) -> String {
+    let words = data.labels.words(of: prompt)
+    if words != nil || prompt.utf8.count > PictureText.longPrompt { return PictureText.folded(prompt, words: words) }
+    return "<p class=\"from\">Prompt: <bdi class=\"prompt\">\(escaped(prompt))</bdi></p>"
+  }
+
   /// Some of the followed stories at every step that they were told at.
-  func stepByStep(limit: Int = 3) -> String? {
+  func stepByStep(shown: Int = 3) -> String? {
     var seen: Set<Int> = []
     let indices = data.followed.map(\.index).filter { seen.insert($0).inserted }
-    let stories = indices.map(data.tellings).filter { $0.count > 2 }.prefix(limit)
+    let stories = indices.map(data.tellings).filter { $0.count > 2 }.prefix(Self.most)
     guard !stories.isEmpty else { return nil }
+    let shared = Set(stories.map { $0[0].prompt }).count == 1 ? stories[0][0].prompt : nil
     let tables = stories.map { tellings in
       """
-      <div class="telling">
-      <p class="from"><span class="prompt">\(escaped(shortened(tellings[0].prompt, to: 400, keepsEnd: true)))</span> …</p>
+      <div class="telling">\(shared == nil ? lead(tellings[0].prompt) : "")
       <ol>\(list(Self.joined(tellings)).joined(separator: "\n"))</ol>
       </div>
       """
     }
+    let more = tables.dropFirst(shown)
     return """
-      <h2>The same story, step by step</h2>
-      <p class="intro">Told with the same random numbers at several steps, so that what differs is what the model has \
-      learned; pale words are those of the telling before.</p>
-      \(tables.joined(separator: "\n"))
+      <h2>The same completion, step by step</h2>
+      <p class="intro">Sampled with the same random numbers at several steps, so that what differs is what the model has \
+      learned; pale words are those of the step before.</p>
+      \(shared.map(lead) ?? "")
+      \(tables.prefix(shown).joined(separator: "\n"))
+      \(more.isEmpty ? "" : Self.folded("\(Numbers.grouped(more.count)) more", more.joined(separator: "\n")))
       """
   }
 
@@ -96,7 +120,7 @@ struct ReportStories {
       let end = row.story.finishReason == .stop ? Self.endMark : ""
       return """
         <li><span class="when">\(name)</span>\
-        <blockquote><span class="prompt">\(escaped(told.old))</span>\(escaped(told.new))\(end)</blockquote>\
+        <blockquote><bdi><span class="prompt">\(escaped(told.old))</span>\(escaped(told.new))</bdi>\(end)</blockquote>\
         \(heat(row.story.reward))</li>
         """
     }
@@ -116,11 +140,14 @@ struct ReportStories {
     return (String(text[start..<wordEnd]), String(text[wordEnd...]))
   }
 
-  private static let endMark = " <span class=\"end\" title=\"the model ended the story here\">(end)</span>"
+  private static let endMark = " <span class=\"end\" title=\"the model ended its text here\">(end)</span>"
 
   /// The best and the worst stories of some steps.
   func bestAndWorst(limit: Int = 3) -> String? {
     guard !data.steps.isEmpty else { return nil }
+    let prompts = Set(data.steps.flatMap { $0.stories.map(\.sample.prompt) })
+    let shared = prompts.count == 1 ? prompts.first : nil
+    func story(_ story: ReportData.Story) -> String { self.story(story, showsPrompt: shared == nil) }
     let sections = data.steps.map { step in
       let best = step.stories.prefix(limit)
       let worst = step.stories.dropFirst(best.count).suffix(limit).reversed()
@@ -136,27 +163,33 @@ struct ReportStories {
         """
     }
     return """
-      <h2>Best and worst stories</h2>
-      <p class="intro">What earned most and least at some of the steps, from the first to the last. All stories are in \
-      <code>\(RunFolder.samples)</code>.</p>
+      <h2>Best and worst completions</h2>
+      <p class="intro">What earned most and least at some of the steps, from the first to the last. All completions are \
+      in <code>\(RunFolder.samples)</code>.</p>
+      \(shared.map(lead) ?? "")
       \(sections.joined(separator: "\n"))
       """
   }
 
-  private func story(_ story: ReportData.Story) -> String {
-    let times = story.count > 1 ? " · told \(Numbers.grouped(story.count)) times" : ""
+  private func story(_ story: ReportData.Story, showsPrompt: Bool) -> String {
+    let times = story.count > 1 ? " · sampled \(Numbers.grouped(story.count)) times" : ""
     let ended = story.sample.finishReason == .stop
+    let name = PictureText.name(story.sample.prompt, words: data.labels.words(of: story.sample.prompt), 90)
+    let after = showsPrompt ? "<p class=\"after\">after <bdi>\(escaped(name))</bdi></p>" : ""
     return """
-      <div class="story">\(quotation(story.sample.prompt, story.sample.text, ended: ended))\
+      <div class="story">\(quotation(story.sample.text, ended: ended))\(after)\
       \(heat(story.sample.reward, note: times))</div>
       """
   }
 
-  private func quotation(_ prompt: String, _ text: String, ended: Bool = false) -> String {
+  /// A completion, whole unless it is very long.
+  private func quotation(_ text: String, ended: Bool = false) -> String {
     let end = ended ? Self.endMark : ""
-    return """
-      <blockquote><span class="prompt">\(escaped(shortened(prompt, to: 800, keepsEnd: true)))</span>\(escaped(shortened(text, to: 1200)))\(end)</blockquote>
-      """
+    guard text.contains(where: { !$0.isWhitespace }) else {
+      return "<blockquote><span class=\"end\">nothing</span>\(end)</blockquote>"
+    }
+    let told = shortened(String(text.drop { $0 == " " || $0 == "\n" }), to: 4000)
+    return "<blockquote><bdi>\(escaped(told))</bdi>\(end)</blockquote>"
   }
 
   private func heat(_ reward: Float, note: String = "") -> String {

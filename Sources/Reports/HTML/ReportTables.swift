@@ -27,7 +27,7 @@ enum ReportTables {
     model("Reference model", manifest.reference)
     model("Reward model", manifest.rewardModel)
     rows.append(("Seed", String(manifest.seed), true))
-    rows.append(("Created", manifest.created.formatted(.iso8601), false))
+    rows.append(("Created", Numbers.time(manifest.created), false))
     rows.append(("Program", "TinyAlign \(manifest.programVersion)", false))
     rows.append(("Computer", manifest.platform, false))
     rows.append(("Threads", String(manifest.threadCount), false))

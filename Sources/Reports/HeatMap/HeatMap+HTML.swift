@@ -2,17 +2,24 @@ import Runs
 
 extension HeatMap {
   /// The story for a page with `theme.css` and `pictures.css`; `heatmap.js` adds the switch and the card.
-  package var html: String {
+  ///
+  /// A prompt that is long or was written by a template is folded, so that the completion comes first.
+  package var html: String { html(showsPrompt: true) }
+
+  /// The story, with its prompt or without it.
+  func html(showsPrompt: Bool) -> String {
     let shadings = shadings
     let first = shadings.first
     let marked = tokens.map { span($0, first) }.joined()
-    let prompt = "<span class=\"hm-prompt\">\(escaped(PictureText.clipped(prompt, to: 20_000)))</span>"
+    let isFolded = words != nil || self.prompt.utf8.count > PictureText.longPrompt
+    let folded = showsPrompt && isFolded ? PictureText.folded(self.prompt, words: words) : ""
+    let prompt = showsPrompt && !isFolded ? "<span class=\"hm-prompt\">\(escaped(self.prompt))</span>" : ""
     let rest = rest.isEmpty ? "" : "<span class=\"hm-rest\">\(escaped(PictureText.clipped(rest, to: 100_000)))</span>"
     let data = tokens.isEmpty ? "" : " data-map=\"\(escaped(self.data(shadings)))\""
     let notes = note.map { "<p class=\"hm-note\">\(escaped($0))</p>" } ?? ""
     return """
       <div class="heat-map"\(data)>
-      \(shadings.map { legend($0, isHidden: $0 != first) }.joined(separator: "\n"))
+      \(shadings.map { legend($0, isHidden: $0 != first) }.joined(separator: "\n"))\(folded)
       <p class="hm-text">\(prompt)\(marked)\(rest)</p>
       \(notes)</div>
       """

@@ -95,7 +95,7 @@ struct HeatMapLines {
 
   init(_ map: HeatMap, columns: Int) {
     self.columns = columns
-    var letters = Self.letters(map.prompt, nil)
+    var letters = Self.letters(PictureText.lead(map.prompt, words: map.words), nil)
     for (index, token) in map.tokens.enumerated() where letters.count < Self.capacity {
       let text = token.isEnd ? " ∎end" : token.text.isEmpty ? "·" : token.text
       letters += Self.letters(text, index)

@@ -51,6 +51,8 @@ package struct HeatMap: Sendable {
   private static let alternativeCount = 10
 
   let prompt: String
+  /// The last words of people in the prompt, where a chat template wrote it.
+  let words: String?
   let tokens: [Token]
   /// What follows the tokens: all of the text where its tokens are not known.
   let rest: String
@@ -62,8 +64,11 @@ package struct HeatMap: Sendable {
   let ranges: [Shading: Double]
 
   /// A followed story, with alternatives before and after.
-  package init(story: FollowedStory) {
+  ///
+  /// - Parameter words: The last words of people in its prompt, where a chat template wrote it.
+  package init(story: FollowedStory, words: String? = nil) {
     prompt = story.prompt
+    self.words = words
     let count = story.tokens.count
     tokens = story.tokens.prefix(Self.capacity).enumerated().map { index, detail in
       let isEnd = index == count - 1 && story.finishReason == .stop && detail.text.isEmpty
@@ -85,8 +90,10 @@ package struct HeatMap: Sendable {
   /// - Parameters:
   ///   - advantages: What each token was pushed by, as ``prefixAdvantages(of:among:)`` says.
   ///   - tree: The prompt's tree, which knows alternatives as far as the sample's path is in it.
-  package init(sample: SampleRecord, advantages: [Float]?, tree: StoryTree?) {
+  ///   - words: The last words of people in its prompt, where a chat template wrote it.
+  package init(sample: SampleRecord, advantages: [Float]?, tree: StoryTree?, words: String? = nil) {
     prompt = sample.prompt
+    self.words = words
     labels = ["original", "trained"]
     guard let texts = sample.tokenTexts else {
       tokens = []

@@ -35,6 +35,30 @@ enum PictureText {
     return "…" + (end.firstIndex(of: " ").map { end[$0...].drop { $0 == " " } } ?? end)
   }
 
+  /// Prompts of more bytes than this are folded.
+  static let longPrompt = 240
+
+  /// A prompt that can be unfolded: in a line what it is called, below all of it.
+  ///
+  /// - Parameter words: The last words of people in it, where a chat template wrote it.
+  static func folded(_ prompt: String, words: String?) -> String {
+    let name = words.map { clipped($0, to: 240) } ?? tail(prompt, 160)
+    return """
+      <details class="folded"><summary>Prompt: <bdi>\(escaped(name))</bdi></summary>\
+      <div class="whole" dir="auto">\(escaped(clipped(prompt, to: 20_000)))</div></details>
+      """
+  }
+
+  /// What stands before a completion where there is little room.
+  static func lead(_ prompt: String, words: String?) -> String {
+    words.map { clipped($0, to: 160) + " → " } ?? tail(prompt, 160)
+  }
+
+  /// What a prompt is called in a title.
+  static func name(_ prompt: String, words: String?, _ count: Int) -> String {
+    isolated(words.map { clipped($0, to: count) } ?? tail(prompt, count))
+  }
+
   /// A probability for a label: 41%, 6.2%, 0.3%, <0.1%.
   static func percent(_ value: Double) -> String {
     guard value.isFinite else { return "–" }

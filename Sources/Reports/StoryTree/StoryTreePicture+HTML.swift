@@ -13,7 +13,7 @@ extension StoryTreePicture {
     }
     return """
       <div class="story-tree" data-tree="\(escaped(data))">
-      <p class="st-prompt">What may follow <q>\(escaped(PictureText.tail(prompt, 160)))</q></p>
+      <p class="st-prompt">What may follow <q>\(escaped(PictureText.name(prompt, words: words, 160)))</q></p>
       \(finding.map { "<p class=\"st-found\">\(escaped($0))</p>" } ?? "")
       <p class="st-how">Each column is the next token; the higher a box, the more probable. \
       Orange became more probable, blue less.</p>
@@ -76,7 +76,7 @@ extension StoryTreePicture {
     }
     writer.raw("{")
     writer.key("prompt", first: true)
-    writer.string(PictureText.tail(prompt, 160))
+    writer.string(words.map { PictureText.clipped($0, to: 160) } ?? PictureText.tail(prompt, 160))
     writer.key("labels")
     writer.list(labels) { $1.string($0) }
     writer.key("nodes")

@@ -9,7 +9,7 @@ extension StoryTreePicture {
     let sides = (0..<2).map { index in
       group(index, left: margin + Double(index) * (side.width + gap), top: top, width: side.width, height: side.height)
     }
-    let title = "What may follow “\(PictureText.tail(prompt, 90))”"
+    let title = "What may follow “\(PictureText.name(prompt, words: words, 90))”"
     return """
       <?xml version="1.0" encoding="UTF-8"?>
       <svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 \(coordinate(full.width)) \(coordinate(full.height))" \

@@ -26,9 +26,22 @@ package struct StoryTreePicture: Sendable {
   package let branches: TreeBranches
   let labels: [String]
   let prompt: String
+  /// The last words of people in the prompt, where a chat template wrote it.
+  let words: String?
+  /// What moved among the prompt's completions, where they were counted.
+  private let counted: String?
+
+  /// What moved, in a sentence: among the completions, or as far as the trees reach; nil where little did.
+  package var finding: String? { counted ?? reach }
 
   /// The trees of one prompt; branches are matched by their tokens, and what one side lacks counts to its rest.
-  package init(before: Side, after: Side) {
+  ///
+  /// - Parameters:
+  ///   - words: The last words of people in the prompt, where a chat template wrote it.
+  ///   - finding: What moved among the prompt's completions, where they were counted.
+  package init(before: Side, after: Side, words: String? = nil, finding: String? = nil) {
+    self.words = words
+    counted = finding
     let sides = [before.completed(from: after), after.completed(from: before)]
     branches = TreeBranches(sides.map { ($0.tree, $0.probability) })
     labels = [before.label, after.label].map { PictureText.clipped($0, to: 80) }

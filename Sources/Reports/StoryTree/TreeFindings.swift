@@ -31,12 +31,15 @@ extension StoryTreePicture {
     return (gained.flatMap { $0.gain >= 0.02 ? $0 : nil }, lost.flatMap { $0.gain <= -0.02 ? $0 : nil })
   }
 
-  /// What moved, in a sentence; nil where little did.
-  package var finding: String? {
+  /// What moved as far as the trees reach, in a sentence; nil where little did.
+  ///
+  /// Trees end after a few tokens and leave out what is improbable: more of the completions may hold a token.
+  var reach: String? {
     let (gained, lost) = movers
     let parts = [gained, lost].compactMap(\.self).enumerated().map { index, mover in
-      let before = PictureText.percent(mover.before) + (index == 0 ? " of the continuations" : "")
-      return "“\(mover.label)” was in \(before) and is now in \(PictureText.percent(mover.after))"
+      let before = PictureText.percent(mover.before) + (index == 0 ? " of the completions" : "")
+      return
+        "“\(isolated(mover.label))” was in at least \(before) and is now in at least \(PictureText.percent(mover.after))"
     }
     return parts.isEmpty ? nil : "As far as this tree reaches, \(parts.joined(separator: "; "))."
   }

@@ -1,3 +1,5 @@
+package import Runs
+
 /// Text as a terminal shows it: measured in columns, made safe, cut to fit.
 package enum TerminalText {
   /// At most so many columns, since terminals differ over some emoji and over combined ones.
@@ -36,6 +38,36 @@ package enum TerminalText {
       fitting.append(character)
     }
     return fitting
+  }
+
+  /// A text in lines of at most `columns` columns, broken between words, beside a label that stands before the first.
+  ///
+  /// - Parameter lines: The most lines; the last ends with an ellipsis where something is missing.
+  package static func wrapped(_ text: String, label: String, columns: Int, lines: Int) -> [String] {
+    let indent = String(repeating: " ", count: self.columns(of: label))
+    let room = columns - indent.count
+    // Lines of a few letters are no help.
+    guard room >= 12 else { return [cut(label + text, to: columns)] }
+    var result: [String] = []
+    var rest = Substring(text)
+    while !rest.isEmpty, result.count < lines {
+      if result.count == lines - 1 {
+        result.append(cut(String(rest), to: room))
+        break
+      }
+      var used = 0
+      var end = rest.startIndex
+      while end < rest.endIndex, used + self.columns(of: rest[end]) <= room {
+        used += self.columns(of: rest[end])
+        end = rest.index(after: end)
+      }
+      // A letter that is wider than the room stands by itself.
+      if end == rest.startIndex { end = rest.index(after: end) }
+      if end < rest.endIndex, let space = rest[...end].lastIndex(of: " "), space > rest.startIndex { end = space }
+      result.append(String(rest[..<end]))
+      rest = rest[end...].drop { $0 == " " }
+    }
+    return result.enumerated().map { ($0 == 0 ? label : indent) + $1 }
   }
 
   /// Text in one line that commands no terminal: ends of lines become pilcrows, other control characters are replaced,
@@ -114,4 +146,9 @@ package enum TerminalText {
     default: false
     }
   }
+}
+
+/// What a prompt is called in a line: the last words of people in a conversation, or the end of a text.
+package func promptName(_ prompt: String, _ labels: PromptLabels, count: Int) -> String {
+  labels.words(of: prompt).map { PictureText.clipped($0, to: count) } ?? PictureText.tail(prompt, count)
 }

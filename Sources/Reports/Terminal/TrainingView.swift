@@ -14,11 +14,15 @@ package struct TrainingView: Sendable {
   private var rewards = CurveHistory()
   private var divergences = CurveHistory()
   private var best: (prompt: String, text: String, reward: Float)?
+  private let labels: PromptLabels
 
   /// A run of `steps` steps with `samples` stories each, before its first or after those that were done `before`.
-  package init(steps: Int, samples: Int, before: [StepMetrics] = []) {
+  ///
+  /// - Parameter labels: What prompts are called that a chat template wrote.
+  package init(steps: Int, samples: Int, before: [StepMetrics] = [], labels: PromptLabels = PromptLabels()) {
     self.steps = steps
     self.samples = samples
+    self.labels = labels
     for metrics in before { extend(metrics) }
   }
 
@@ -47,9 +51,9 @@ package struct TrainingView: Sendable {
   package func lines(columns: Int, rows: Int) -> [String] {
     guard columns > 0, rows > 0, last != nil else { return [] }
     let status = status(columns: columns)
-    let story = bestLine(columns: columns)
+    let story = bestLines(columns: columns)
     let curves = curves(columns: columns, rows: min(rows, 12) - status.count - 1)
-    return Array((status + curves + [story].compactMap(\.self)).prefix(rows))
+    return Array((status + curves + story).prefix(rows))
   }
 
   /// The curves of reward and KL, beside each other where there is room, in at most `rows` lines; none before two steps.
@@ -103,18 +107,25 @@ package struct TrainingView: Sendable {
     ]
   }
 
-  /// The best story of the step with its reward; where both do not fit, what the model wrote goes before the prompt.
-  private func bestLine(columns: Int) -> String? {
-    guard let best else { return nil }
+  /// The most lines that the best completion takes.
+  private static let bestLineCount = 4
+
+  /// The best completion of the step with its reward; after a short text the prompt is there, too, if all fits into a line.
+  private func bestLines(columns: Int) -> [String] {
+    guard let best else { return [] }
     let label = "best \(fixed(Double(best.reward)))  "
     let room = columns - label.count
-    guard room > 0 else { return TerminalText.cut(label, to: columns) }
+    guard room > 0 else { return [TerminalText.cut(label, to: columns)] }
     // A code point may take no column, but a few for each column are enough to look at.
     let limit = columns * 8
-    let whole = TerminalText.harmless(best.prompt + best.text, limit: limit)
-    if TerminalText.columns(of: whole) <= room { return label + whole }
-    let text = TerminalText.harmless(best.text, limit: limit)
-    return label + (best.prompt.isEmpty ? "" : "…") + TerminalText.cut(text, to: room - (best.prompt.isEmpty ? 0 : 1))
+    if labels.words(of: best.prompt) == nil {
+      let whole = TerminalText.harmless(best.prompt + best.text, limit: limit)
+      if TerminalText.columns(of: whole) <= room { return [label + whole] }
+    }
+    let isAnswer = best.prompt.isEmpty || labels.words(of: best.prompt) != nil
+    let text = TerminalText.harmless(best.text, limit: limit * Self.bestLineCount)
+    let said = isAnswer ? text.drop { $0 == " " } : "…" + text
+    return TerminalText.wrapped(String(said), label: label, columns: columns, lines: Self.bestLineCount)
   }
 
   /// Three decimals, never "-0.000".

@@ -27,7 +27,7 @@ package func observations(
   if manifest.status == .failed {
     all.append(
       Observation(
-        kind: .warning, title: "The run failed", text: manifest.message ?? "It did not say why.",
+        kind: .warning, title: "The run failed", text: manifest.message.map(isolated) ?? "It did not say why.",
         remedy: "What was done until then is kept: read on below, mend what the message names, and start again."))
   }
   if let last = skipped.last {
@@ -35,7 +35,7 @@ package func observations(
       Observation(
         kind: .warning, title: "Steps were skipped",
         text: "\(Numbers.counted(skipped.count, "step was", "steps were")) not applied, the last of them step "
-          + "\(last.step): \(last.reason)",
+          + "\(last.step): \(isolated(last.reason))",
         cause: "A number was infinite or none at all, usually after updates that were too large.",
         remedy: "The model is as it was before each of them. If it happens again and again, lower the learning rate."))
   }
