@@ -15,8 +15,6 @@ extension CommandTests {
           try JSONSerialization.jsonObject(with: Data(contentsOf: run.appending(path: "run.json"))) as? [String: Any])
         let recipe = try #require(manifest["recipe"] as? [String: Any])
         #expect(recipe["weight_decay"] as? Double == 0.01 && recipe["lora_alpha"] as? Double == 4)
-        // Tokens of prompt and completion.
-        #expect(recipe["length_normalizer"] as? Double == 8)
         for unset in ["max_gradient_norm", "lora_targets", "keep_best_below_kl", "memory", "reference", "system"] {
           #expect(recipe[unset] is NSNull, "\(unset)")
         }
