@@ -63,7 +63,8 @@ public final class AlignmentRun {
       model: .init(name: recipe.model, sha256: try model.weightsChecksum()),
       reference: try reference.map { .init(name: $0.name, sha256: try $0.weightsChecksum()) },
       rewardModel: .init(
-        name: recipe.rewardModel ?? RewardModelLocation.modelName, sha256: try weightsChecksum(rewardSource)),
+        name: recipe.rewardModel ?? RewardModelLocation.modelName,
+        sha256: try weightsChecksum(SentenceEmbedder.encoder(of: rewardSource))),
       promptFile: try recipe.promptFile.map { file in
         .init(name: file, sha256: checksum([try MappedBytes(file: URL(filePath: file))]))
       },

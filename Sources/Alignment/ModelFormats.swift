@@ -28,10 +28,18 @@ enum ModelFormats {
 
   private static func gguf(_ bytes: MappedBytes, _ file: URL) throws -> ModelSource {
     let gguf = try GGUFFile(bytes, name: file.path)
-    var files = try TokenizerVocabulary(gguf.vocabulary(), source: file.path).tokenizerFiles()
+    let vocabulary = try gguf.vocabulary()
+    var files = try TokenizerVocabulary(vocabulary, source: file.path).tokenizerFiles()
     files["config.json"] = try gguf.huggingFaceConfiguration()
-    return .converted(
-      ConvertedModel(name: file.path, files: files, weights: try gguf.huggingFaceWeights(), weightFile: bytes))
+    var model = ConvertedModel(
+      name: file.path, files: files, weights: try gguf.huggingFaceWeights(), weightFile: bytes)
+    // llama.cpp warns of it in the same way.
+    if vocabulary.model == "gpt2", vocabulary.pre == nil {
+      model.notes.append(
+        "\(file.path) does not say how texts are split into words (tokenizer.ggml.pre): the default is used, and texts may "
+          + "become other tokens than the model was trained on; better convert the model again")
+    }
+    return .converted(model)
   }
 
   private static func llama2C(_ bytes: MappedBytes, _ file: URL) throws -> ModelSource {

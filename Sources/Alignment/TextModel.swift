@@ -12,7 +12,7 @@ public struct TextModel: Sendable {
   /// Its files.
   public let source: ModelSource
   /// A low-rank adapter's files, whose matrices have been added to the model's.
-  private let adapter: ModelSource?
+  let adapter: ModelSource?
   /// The network.
   public let model: any LanguageModel
   /// Text to token ids and back.
@@ -205,9 +205,7 @@ public struct TextModel: Sendable {
 
   /// Writes a low-rank adapter of this model, whole or not at all, in PEFT's format, with the tokenizer.
   func save(_ adapter: LowRankAdapter, to folder: URL) throws {
-    // A path must still lead to the model from elsewhere.
-    let isPath = name != EmbeddedModel.name && FileManager.default.fileExists(atPath: name)
-    let baseModel = isPath ? URL(filePath: name).standardizedFileURL.path : name
+    let (adapter, baseModel) = try joinedWithEarlier(adapter)
     try writeFolderAtomically(folder) { folder in
       try AdapterCheckpoint.save(adapter, of: model, baseModel: baseModel, to: folder)
       try Self.copyTokenizer(from: source, to: folder)
@@ -217,7 +215,7 @@ public struct TextModel: Sendable {
   /// The SHA-256 of the weights as they were loaded, an adapter's after those of its model, in lower-case hexadecimal.
   func weightsChecksum() throws -> String {
     try checksum(
-      source.weightFiles() + (adapter.map { [try $0.requiredFile(AdapterCheckpoint.weightsFile)] } ?? []))
+      source.weightFiles() + (adapter.map { [try AdapterCheckpoint.weights($0)] } ?? []))
   }
 
   /// The same with another network.

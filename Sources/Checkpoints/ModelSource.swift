@@ -49,6 +49,21 @@ public enum ModelSource: Sendable, CustomStringConvertible {
     }
   }
 
+  /// The folder of a part of the model, such as the encoder of a sentence-embedding model.
+  public func part(_ name: String) -> ModelSource {
+    switch self {
+    case _ where name.isEmpty: self
+    case .folder(let url): .folder(url.appending(path: name, directoryHint: .isDirectory))
+    case .embedded(let model, let files):
+      .embedded(
+        name: "\(model)/\(name)",
+        files: Dictionary(
+          uniqueKeysWithValues: files.filter { $0.key.hasPrefix(name + "/") }
+            .map { (String($0.key.dropFirst(name.count + 1)), $0.value) }))
+    case .converted: self
+    }
+  }
+
   /// The file `name`.
   ///
   /// - Throws: ``CheckpointError`` when it is missing or unreadable.
@@ -59,11 +74,14 @@ public enum ModelSource: Sendable, CustomStringConvertible {
 
   /// Decodes a JSON file.
   ///
-  /// - Throws: ``CheckpointError`` when the file is missing or does not decode; the error names file and key.
+  /// - Throws: ``CheckpointError`` when the file is missing or does not decode, or where decoding throws an
+  ///   ``UnsupportedValue``; the error names file and key.
   public func decodeJSON<T: Decodable>(_ type: T.Type, from name: String) throws -> T {
     let bytes = try requiredFile(name)
     do {
       return try JSONDecoder().decode(type, from: bytes.data)
+    } catch let error as UnsupportedValue {
+      throw CheckpointError.unsupported(file: path(of: name), reason: error.reason, hint: error.hint)
     } catch let error as DecodingError {
       if case .dataCorrupted(let context) = error, context.codingPath.isEmpty {
         try bytes.withUnsafeBytes { try requireJSON($0, file: path(of: name)) }

@@ -27,6 +27,10 @@ enum FileChoice {
     "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin", "pytorch_model.bin.index.json",
   ]
 
+  /// A low-rank adapter in PEFT's format: its settings, and its weights, the best first. A model of its own beside it comes first.
+  static let adapterSettings = "adapter_config.json"
+  static let adapterWeights = ["adapter_model.safetensors", "adapter_model.bin"]
+
   /// What is to be fetched.
   struct Files {
     var files: [RemoteFile]
@@ -51,6 +55,11 @@ enum FileChoice {
     if let weight = weights.first(where: { byPath[$0] != nil }), let file = byPath[weight] {
       let chosen = names.filter(settings.contains).compactMap { byPath[$0] }
       return Files(files: chosen + [file], index: weight.hasSuffix(".index.json") ? file : nil)
+    }
+    if let settings = byPath[adapterSettings], let file = adapterWeights.lazy.compactMap({ byPath[$0] }).first {
+      // Its config.json, where there is one, is a copy of its model's.
+      let chosen = names.filter { Self.settings.contains($0) && $0 != "config.json" }.compactMap { byPath[$0] }
+      return Files(files: chosen + [settings, file])
     }
     let models = names.filter(isGGUF)
     if models.count > 1 { throw HubError.choiceNeeded(name: name.repository, files: models) }
@@ -85,12 +94,18 @@ enum FileChoice {
 
   static func isGGUF(_ name: String) -> Bool { name.lowercased().hasSuffix(".gguf") }
 
-  /// Whether weights of a Hugging Face folder are among the files.
-  static func hasFolderWeights(_ names: [String]) -> Bool { names.contains(where: weights.contains) }
+  /// Whether weights of a Hugging Face folder, a model's or an adapter's, are among the files.
+  static func hasFolderWeights(_ names: [String]) -> Bool {
+    names.contains { weights.contains($0) || adapterWeights.contains($0) }
+  }
 
   static func format(_ names: [String]) -> HubCache.Format {
     if names.contains(where: { $0.hasSuffix(".safetensors") }) { return .safetensors }
-    if names.contains(where: { $0.hasPrefix("pytorch_model") && $0.hasSuffix(".bin") }) { return .pytorch }
+    if names.contains(where: {
+      ($0.hasPrefix("pytorch_model") || $0.hasPrefix("adapter_model")) && $0.hasSuffix(".bin")
+    }) {
+      return .pytorch
+    }
     return names.contains(where: isGGUF) ? .gguf : .unknown
   }
 

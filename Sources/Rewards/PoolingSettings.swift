@@ -7,6 +7,8 @@ struct PoolingSettings: Equatable {
   var tokenLimit: Int?
   /// Whether embeddings are scaled to length 1.
   var isNormalized = false
+  /// The folder of the encoder and its tokenizer: empty, or `0_Transformer` in models of 2020.
+  var encoderFolder = ""
 
   /// Reads `modules.json` and what it points to. A folder without it is taken as a bare encoder, as
   /// sentence-transformers does: the mean of the tokens, not normalised.
@@ -14,6 +16,7 @@ struct PoolingSettings: Equatable {
   /// - Throws: `CheckpointError` for files that are malformed, or ask for anything but the mean over the tokens.
   init(source: ModelSource) throws {
     if try source.file("modules.json") != nil { try readModules(source) }
+    let source = source.part(encoderFolder)
     if try source.file(encoderFile) != nil {
       let encoder = try source.decodeJSON(EncoderFile.self, from: encoderFile)
       if encoder.lowersCase == true {
@@ -43,8 +46,11 @@ struct PoolingSettings: Equatable {
     guard kinds == ["Transformer", "Pooling"] || kinds == ["Transformer", "Pooling", "Normalize"] else {
       throw unsupported(source, file, "the modules come as \(kinds.joined(separator: ", "))")
     }
-    guard modules[0].path.isEmpty else {
-      throw unsupported(source, file, "the encoder is in the folder \(modules[0].path.debugDescription)")
+    encoderFolder = modules[0].path
+    guard encoderFolder.split(separator: "/", omittingEmptySubsequences: false).allSatisfy({ $0 != ".." }),
+      !encoderFolder.hasPrefix("/")
+    else {
+      throw unsupported(source, file, "the encoder is in the folder \(encoderFolder.debugDescription)")
     }
     isNormalized = kinds.count == 3
     let poolingFile = modules[1].path.isEmpty ? "config.json" : modules[1].path + "/config.json"

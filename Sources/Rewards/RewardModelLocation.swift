@@ -42,11 +42,10 @@ public enum RewardModelLocation {
     environment: [String: String] = ProcessInfo.processInfo.environment
   ) throws -> ModelSource {
     let folder = Self.folder(environment: environment)
-    let weights = folder.appending(path: "model.safetensors").path
-    guard FileManager.default.fileExists(atPath: weights) else {
+    guard holdsWeights(folder) else {
       if setting("TINYALIGN_REWARD_MODEL", environment) == nil,
         let cached = try HubCache.snapshot(of: hubName, environment: environment),
-        FileManager.default.fileExists(atPath: cached.appending(path: "model.safetensors").path)
+        holdsWeights(cached)
       {
         return .folder(cached)
       }
@@ -55,6 +54,13 @@ public enum RewardModelLocation {
         folder: folder.path, setting: names.first { setting($0, environment) != nil })
     }
     return .folder(folder)
+  }
+
+  /// Whether weights are in a folder, or where models of 2020 have them.
+  private static func holdsWeights(_ folder: URL) -> Bool {
+    let names = ["model.safetensors", "pytorch_model.bin"]
+    return (names + names.flatMap { ["\($0).index.json", "0_Transformer/\($0)"] })
+      .contains { FileManager.default.fileExists(atPath: folder.appending(path: $0).path) }
   }
 
   private static func folder(atPath path: String) -> URL { URL(filePath: path, directoryHint: .isDirectory) }

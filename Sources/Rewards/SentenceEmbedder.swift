@@ -20,6 +20,7 @@ public final class SentenceEmbedder: Sendable {
   /// - Throws: `CheckpointError` or `TokenizerError` where a file is missing, damaged or not supported.
   public init(source: ModelSource) throws {
     let settings = try PoolingSettings(source: source)
+    let source = source.part(settings.encoderFolder)
     encoder = try BERTEncoder(source: source)
     tokenizer = try loadTokenizer { try source.file($0)?.data }
     isNormalized = settings.isNormalized
@@ -37,6 +38,13 @@ public final class SentenceEmbedder: Sendable {
         reason: "it has \(tokenizer.vocabularySize) tokens and the encoder \(encoder.configuration.vocabularySize); "
           + "check that they belong together")
     }
+  }
+
+  /// The files of the encoder and its tokenizer in a sentence-transformers folder.
+  ///
+  /// - Throws: as ``init(source:)``.
+  public static func encoder(of source: ModelSource) throws -> ModelSource {
+    source.part(try PoolingSettings(source: source).encoderFolder)
   }
 
   /// The embedding of each text, ``dimension`` numbers each; of length 1 where the model's files ask for that.

@@ -1,7 +1,9 @@
 public import ArgumentParser
+import Checkpoints
 import Foundation
 public import Hub
 import Runs
+import Transformers
 
 extension ModelPull.Source: ExpressibleByArgument {}
 
@@ -48,6 +50,7 @@ struct Pull: ParsableCommand {
     let progress = PullProgress(isJSON: common.json)
     do {
       let model = try ModelPull(wanted, from: from) { signal.isRaised }.run { progress.show($0) }
+      try fetchBase(of: model, progress) { signal.isRaised }
       Terminal.endProgress()
       try progress.check()
       if common.json {
@@ -63,6 +66,28 @@ struct Pull: ParsableCommand {
       Terminal.note("tinyalign: \(HubError.interrupted)")
       throw ExitCode(130)
     }
+  }
+}
+
+extension Pull {
+  /// Fetches the model that a fetched adapter belongs to, unless it is there already.
+  private func fetchBase(
+    of model: PulledModel, _ progress: PullProgress, isCancelled: @escaping @Sendable () -> Bool
+  ) throws {
+    let source = ModelSource.folder(model.location)
+    guard FileManager.default.fileExists(atPath: source.path(of: AdapterCheckpoint.configurationFile)),
+      try AdapterCheckpoint.isAdapter(source)
+    else { return }
+    let base = try AdapterCheckpoint.baseModel(source)
+    guard !FileManager.default.fileExists(atPath: base) else { return }
+    Terminal.endProgress()
+    Terminal.note("\(model.name) is an adapter of \(base), which is needed too")
+    guard let name = try? HubName(base) else {
+      Terminal.note(
+        "that is no name of the Hub: put the model there, or correct \(AdapterCheckpoint.configurationFile)")
+      return
+    }
+    _ = try ModelPull(name, from: from, isCancelled: isCancelled).run { progress.show($0) }
   }
 }
 

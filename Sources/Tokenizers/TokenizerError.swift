@@ -10,6 +10,8 @@ public enum TokenizerError: Error, Equatable, Sendable {
   case unsupported(file: String, feature: String)
   /// There is no tokenizer where one was looked for.
   case missingFiles
+  /// There is SentencePiece's own file alone.
+  case sentencePieceFile
   /// The trainer was asked for the impossible.
   case invalidTraining(reason: String)
 }
@@ -27,6 +29,9 @@ extension TokenizerError: CustomStringConvertible, LocalizedError {
         + "use a tokenizer of GPT-2's, Llama's or Qwen 2's kind, or BERT's WordPiece"
     case .missingFiles:
       "no tokenizer found: there is no tokenizer.json, no vocab.json with merges.txt, and no vocab.txt; add one of them"
+    case .sentencePieceFile:
+      "tokenizer.model is SentencePiece's own file, which is not read, and there is no tokenizer.json; write one with "
+        + "transformers: AutoTokenizer.from_pretrained(FOLDER).save_pretrained(FOLDER)"
     case .invalidTraining(let reason):
       "cannot train a tokenizer: \(reason)"
     }

@@ -28,7 +28,7 @@ public func loadTokenizer(files: (String) throws -> Data?) throws -> any Tokeniz
   if let vocabulary = try files("vocab.txt") {
     return try WordPiece(vocabulary: [UInt8](vocabulary), configuration)
   }
-  throw TokenizerError.missingFiles
+  throw try files("tokenizer.model") == nil ? TokenizerError.missingFiles : .sentencePieceFile
 }
 
 extension TokenizerConfiguration {

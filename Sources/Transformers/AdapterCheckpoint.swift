@@ -2,47 +2,15 @@ public import Checkpoints
 public import Foundation
 import Kernels
 
-/// `adapter_config.json` as PEFT writes and reads it.
-private struct AdapterConfiguration: Codable {
-  var kind: String
-  var task: String?
-  var baseModel: String?
-  var rank: Int
-  var alpha: Float
-  var targets: [String]
-  var isTransposed: Bool?
-  var bias: String?
-  var dropout: Float?
-  var isForInference: Bool?
-  var usesDoRA: Bool?
-  var usesRankStabilization: Bool?
-  var savedModules: [String]?
-  var alphas: [String: Float]?
-
-  enum CodingKeys: String, CodingKey {
-    case kind = "peft_type"
-    case task = "task_type"
-    case baseModel = "base_model_name_or_path"
-    case rank = "r"
-    case alpha = "lora_alpha"
-    case targets = "target_modules"
-    case isTransposed = "fan_in_fan_out"
-    case bias
-    case dropout = "lora_dropout"
-    case isForInference = "inference_mode"
-    case usesDoRA = "use_dora"
-    case usesRankStabilization = "use_rslora"
-    case savedModules = "modules_to_save"
-    case alphas = "alpha_pattern"
-  }
-}
-
-/// A folder with a low-rank adapter in PEFT's format: `adapter_config.json` and `adapter_model.safetensors`.
+/// A folder with a low-rank adapter in PEFT's format: `adapter_config.json`, and `adapter_model.safetensors` or
+/// `adapter_model.bin`.
 public enum AdapterCheckpoint {
   /// The file that tells such a folder.
   public static let configurationFile = "adapter_config.json"
-  /// The file with its matrices.
+  /// The file that its matrices are written to.
   public static let weightsFile = "adapter_model.safetensors"
+  /// The files that its matrices may be in, the first that is there counts.
+  private static let weightFiles = [weightsFile, "adapter_model.bin"]
 
   /// Writes the adapter of `model` into an existing folder; PEFT loads it.
   ///
@@ -51,10 +19,9 @@ public enum AdapterCheckpoint {
   public static func save(_ adapter: LowRankAdapter, of model: any LanguageModel, baseModel: String, to folder: URL)
     throws
   {
-    let configuration = AdapterConfiguration(
-      kind: "LORA", task: "CAUSAL_LM", baseModel: baseModel, rank: adapter.settings.rank,
-      alpha: adapter.settings.alpha, targets: adapter.settings.targets ?? [], isTransposed: model is GPT2,
-      bias: "none", dropout: 0, isForInference: true)
+    let configuration = WrittenAdapterConfiguration(
+      baseModel: baseModel, rank: adapter.settings.rank, alpha: adapter.settings.alpha,
+      targets: adapter.settings.targets ?? [], isTransposed: model is GPT2)
     let encoder = JSONEncoder()
     encoder.outputFormatting = [.prettyPrinted, .sortedKeys]
     try writeAtomically(try encoder.encode(configuration), to: folder.appending(path: configurationFile))
@@ -77,7 +44,7 @@ public enum AdapterCheckpoint {
   ///
   /// - Throws: ``CheckpointError`` where the folder holds no adapter, or it names no model.
   public static func baseModel(_ source: ModelSource) throws -> String {
-    let configuration = try source.decodeJSON(AdapterConfiguration.self, from: configurationFile)
+    let configuration = try source.decodeJSON(AdapterKind.self, from: configurationFile)
     guard let name = configuration.baseModel, !name.isEmpty else {
       throw CheckpointError.malformed(
         file: source.path(of: configurationFile), offset: nil, reason: "it names no base_model_name_or_path")
@@ -85,39 +52,97 @@ public enum AdapterCheckpoint {
     return name
   }
 
+  /// The file that the matrices are in.
+  ///
+  /// - Throws: ``CheckpointError`` where there is none.
+  public static func weights(_ source: ModelSource) throws -> MappedBytes {
+    try source.requiredFile(try weightFileName(source))
+  }
+
+  private static func weightFileName(_ source: ModelSource) throws -> String {
+    try weightFiles.first { try source.file($0) != nil } ?? weightsFile
+  }
+
   /// `model`, with its parameters in the same memory, and the adapter of a folder.
   ///
+  /// Matrices that the file leaves out, such as those of other layers, stay as they are.
   /// - Throws: ``CheckpointError`` or ``LowRankError`` where the adapter is damaged, of a kind that is not supported, or
   ///   does not fit the model.
   public static func load(_ source: ModelSource, onto model: any LanguageModel) throws -> any LanguageModel {
-    let configuration = try source.decodeJSON(AdapterConfiguration.self, from: configurationFile)
     let file = source.path(of: configurationFile)
-    func require(_ isSupported: Bool, _ what: String) throws {
-      guard !isSupported else { return }
-      throw CheckpointError.unsupported(file: file, reason: what, hint: "merge it into its model with PEFT")
+    func unsupported(_ what: String) -> CheckpointError {
+      .unsupported(
+        file: file, reason: what,
+        hint: "merge it into its model where it was trained: PEFT's merge_and_unload(), then save_pretrained()")
     }
-    try require(configuration.kind == "LORA", "an adapter of type \(configuration.kind), only LORA is supported")
-    try require(configuration.bias ?? "none" == "none", "it trains biases")
-    try require(configuration.usesDoRA != true, "it uses DoRA")
-    try require(configuration.savedModules?.isEmpty ?? true, "it holds whole modules beside the adapter")
-    try require(configuration.alphas?.isEmpty ?? true, "its matrices have different alphas")
-    guard (1...1 << 16).contains(configuration.rank) else {
-      throw LowRankError.rank(configuration.rank, maximum: model.hiddenSize)
+    let kind = try source.decodeJSON(AdapterKind.self, from: configurationFile).kind
+    guard kind == "LORA" else {
+      throw unsupported("an adapter of type \(kind ?? "unknown") is not supported, only LORA is")
     }
-    let scaling =
-      configuration.usesRankStabilization == true ? Float(configuration.rank).squareRoot() : 1
+    let settings = try source.decodeJSON(AdapterSettings.self, from: configurationFile)
+    if let obstacle = settings.obstacle { throw unsupported(obstacle) }
+    guard (1...1 << 16).contains(settings.rank) else {
+      throw LowRankError.rank(settings.rank, maximum: model.hiddenSize)
+    }
+    let tensors = try source.tensors(inFile: weightFileName(source))
+    let modules = try modules(of: tensors, rank: settings.rank)
+    var targets: [String] = []
+    for name in modules.map(lastPart(of:)) where !targets.contains(name) { targets.append(name) }
     let adapted = try model.adapted(
-      LowRankSettings(
-        rank: configuration.rank, alpha: configuration.alpha * scaling, targets: configuration.targets), seed: 0)
+      LowRankSettings(rank: settings.rank, alpha: settings.alpha, targets: targets), seed: 0,
+      maximumRank: settings.rank)
     guard let adapter = adapted.adapter else { return adapted }
-    let tensors = try Safetensors(source.requiredFile(weightsFile), name: source.path(of: weightsFile))
     var loader = TensorLoader(tensors)
     for parameter in adapter.layout.parameters {
-      try loader.load(
-        parameter.name, shape: parameter.shape,
-        into: UnsafeMutableBufferPointer(rebasing: adapter.parameters.elements[parameter.range]))
+      let values = UnsafeMutableBufferPointer(rebasing: adapter.parameters.elements[parameter.range])
+      guard let shape = tensors.shape(of: parameter.name) else {
+        values.update(repeating: 0)
+        continue
+      }
+      guard shape == parameter.shape else {
+        throw CheckpointError.unsupported(
+          file: tensors.name,
+          reason: "\(parameter.name) has shape \(shape), and the model needs \(parameter.shape)",
+          hint: hintForOtherModel)
+      }
+      try loader.load(parameter.name, shape: parameter.shape, into: values)
     }
-    try loader.finish()
+    do {
+      try loader.finish()
+    } catch CheckpointError.unexpectedTensors(let names, let file) {
+      throw CheckpointError.unsupported(
+        file: file, reason: "it adapts \(names[0]), which the model does not have", hint: hintForOtherModel)
+    }
     return adapted
+  }
+
+  private static let hintForOtherModel = "check that base_model_name_or_path names the model that it was trained on"
+
+  /// The names of the matrices that have both parts of an update in the file, of this rank.
+  private static func modules(of tensors: any TensorSource, rank: Int) throws -> [String] {
+    let (prefix, down, up) = ("base_model.model.", ".lora_A.weight", ".lora_B.weight")
+    var modules: [String] = []
+    for name in tensors.tensorNames {
+      guard name.hasPrefix(prefix), let suffix = [down, up].first(where: name.hasSuffix) else {
+        throw CheckpointError.unsupported(
+          file: tensors.name, reason: "\(name) is no low-rank matrix of a linear layer",
+          hint: "merge the adapter into its model with PEFT")
+      }
+      let stem = String(name.dropLast(suffix.count))
+      guard let shape = tensors.shape(of: stem + down), tensors.shape(of: stem + up) != nil else {
+        throw CheckpointError.missingTensor(name: stem + (suffix == down ? up : down), file: tensors.name)
+      }
+      guard shape.first == rank else {
+        throw CheckpointError.unsupported(
+          file: tensors.name, reason: "\(stem + down) has shape \(shape), and \(configurationFile) a rank of \(rank)",
+          hint: "check that the two belong together")
+      }
+      if suffix == down { modules.append(String(stem.dropFirst(prefix.count))) }
+    }
+    guard !modules.isEmpty else {
+      throw CheckpointError.unsupported(
+        file: tensors.name, reason: "it holds no low-rank matrices", hint: "check that it is an adapter of PEFT")
+    }
+    return modules
   }
 }

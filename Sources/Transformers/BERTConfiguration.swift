@@ -48,7 +48,7 @@ public struct BERTConfiguration: Codable, Equatable, Sendable {
   public init(source: ModelSource) throws {
     let file = "config.json"
     // Another kind of model lacks keys; that it is another kind is the better thing to say.
-    if let kind = try source.decodeJSON(ModelKind.self, from: file).modelType, kind != "bert" {
+    if let kind = try ModelKind(source: source).modelType, kind != "bert" {
       throw CheckpointError.unsupported(
         file: source.path(of: file), reason: "model_type '\(kind)' is not a sentence-embedding model",
         hint: "give a folder with a BERT model, such as all-MiniLM-L6-v2")
@@ -97,7 +97,7 @@ public struct BERTConfiguration: Codable, Equatable, Sendable {
     func malformed(_ reason: String) throws -> Never {
       throw CheckpointError.malformed(file: file, offset: nil, reason: reason)
     }
-    if activation != "gelu" { try unsupported(.activation, activation, "\"gelu\"") }
+    if activation != "gelu", activation != "gelu_python" { try unsupported(.activation, activation, "\"gelu\"") }
     if positionEmbeddingType != "absolute" {
       try unsupported(.positionEmbeddingType, positionEmbeddingType, "\"absolute\"")
     }

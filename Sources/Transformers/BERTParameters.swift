@@ -69,6 +69,12 @@ struct BERTParameters: Sendable {
 /// The tensors of a layout, loaded with or without the prefix of a task's model.
 private func load(_ layout: ParameterLayout, from source: ModelSource) throws -> FloatBuffer {
   let tensors = try source.weights()
+  if let name = tensors.tensorNames.first(where: { $0.hasPrefix("classifier.") || $0.hasPrefix("qa_outputs.") }) {
+    throw CheckpointError.unsupported(
+      file: tensors.name,
+      reason: "this is a BERT that classifies (\(name)), and rewards are made of sentence embeddings",
+      hint: "give a sentence-embedding model, such as all-MiniLM-L6-v2")
+  }
   // Before memory is taken: a small config.json may announce a huge model.
   guard layout.count <= tensors.elementCount else {
     throw CheckpointError.malformed(
@@ -81,12 +87,38 @@ private func load(_ layout: ParameterLayout, from source: ModelSource) throws ->
   let prefix = loader.contains("bert.embeddings.word_embeddings.weight") ? "bert." : ""
   for parameter in layout.parameters {
     try loader.load(
-      prefix + parameter.name, shape: parameter.shape,
+      storedName(prefix + parameter.name, tensors), shape: parameter.shape,
       into: UnsafeMutableBufferPointer(rebasing: buffer.elements[parameter.range]))
   }
+  let positions = prefix + "embeddings.position_ids"
+  try checkPositions(positions, tensors)
   try loader.finish { name in
-    // The pooler serves next-sentence prediction alone; old files carry the constant position ids.
-    name.hasPrefix(prefix + "pooler.") || name == prefix + "embeddings.position_ids"
+    // The pooler serves next-sentence prediction alone, "cls." are the heads of pretraining; old files carry the constant position
+    // ids.
+    name.hasPrefix(prefix + "pooler.") || !prefix.isEmpty && name.hasPrefix("cls.") || name == positions
   }
   return buffer
+}
+
+/// A tensor's name in the file: BERT of 2018 calls the two vectors of a layer norm gamma and beta.
+private func storedName(_ name: String, _ tensors: any TensorSource) -> String {
+  guard tensors.shape(of: name) == nil else { return name }
+  for (suffix, old) in [("LayerNorm.weight", "LayerNorm.gamma"), ("LayerNorm.bias", "LayerNorm.beta")]
+  where name.hasSuffix(suffix) {
+    let candidate = String(name.dropLast(suffix.count)) + old
+    if tensors.shape(of: candidate) != nil { return candidate }
+  }
+  return name
+}
+
+/// Refuses position ids other than 0, 1, 2 and so on, which are what is computed with.
+private func checkPositions(_ name: String, _ tensors: any TensorSource) throws {
+  guard let shape = tensors.shape(of: name) else { return }
+  let positions = FloatBuffer(count: shape.reduce(1, *), isZeroed: false)
+  try tensors.copyNumbers(of: name, into: positions.elements)
+  guard positions.elements.enumerated().allSatisfy({ Float($0) == $1 }) else {
+    throw CheckpointError.unsupported(
+      file: tensors.name, reason: "\(name) does not count from 0 in steps of 1", hint: "use a BERT with plain positions"
+    )
+  }
 }

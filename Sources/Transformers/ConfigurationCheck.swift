@@ -33,3 +33,21 @@ struct TokenIDs: Decodable {
     }
   }
 }
+
+/// Names of activations in transformers.
+enum ActivationNames {
+  /// GELU by its approximation with tanh, written in several ways.
+  static let gelu = ["gelu_new", "gelu_pytorch_tanh", "gelu_fast", "gelu_accurate", "gelu_python_tanh"]
+  /// x times its sigmoid.
+  static let silu = ["silu", "swish"]
+
+  /// Refuses an activation that is none of `names`.
+  ///
+  /// - Throws: `UnsupportedValue`.
+  static func require(_ activation: String, in names: [String], key: some CodingKey) throws {
+    guard !names.contains(activation) else { return }
+    throw UnsupportedValue(
+      "\(key.stringValue): activation '\(activation)' is not supported",
+      hint: "use a model of this architecture with '\(names[0])'")
+  }
+}

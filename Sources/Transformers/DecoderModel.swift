@@ -76,7 +76,10 @@ public final class DecoderModel<Configuration: DecoderConfiguration>: LanguageMo
     for parameter in decoder.layout.parameters {
       let name = names.stored(parameter)
       guard let shape = tensors.shape(of: name) else {
-        throw CheckpointError.missingTensor(name: name, file: tensors.name)
+        guard name == headName else { throw CheckpointError.missingTensor(name: name, file: tensors.name) }
+        throw CheckpointError.unsupported(
+          file: tensors.name, reason: "it has no tensor \(headName), and tie_word_embeddings is false in config.json",
+          hint: "where the head is the token embedding, set that to true")
       }
       guard shape == parameter.shape else {
         throw CheckpointError.shapeMismatch(tensor: name, expected: parameter.shape, found: shape, file: tensors.name)
@@ -168,10 +171,12 @@ public final class DecoderModel<Configuration: DecoderConfiguration>: LanguageMo
   /// The same model, with the same parameters in the same memory, that trains a new low-rank adapter in their place.
   ///
   /// - Throws: ``LowRankError`` where the settings do not fit the model.
-  public func adapted(_ settings: LowRankSettings, seed: UInt64) throws -> any LanguageModel {
+  public func adapted(_ settings: LowRankSettings, seed: UInt64, maximumRank: Int?) throws -> any LanguageModel {
     DecoderModel(
       configuration: configuration,
-      network: DecoderNetwork(sharing: network, adapter: try network.makeAdapter(settings, seed: seed)), notes: notes)
+      network: DecoderNetwork(
+        sharing: network,
+        adapter: try network.makeAdapter(settings, seed: seed, maximumRank: maximumRank ?? hiddenSize)), notes: notes)
   }
 
   /// A model whose parameters have the adapter added to them; itself where there is none.

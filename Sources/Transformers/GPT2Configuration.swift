@@ -89,12 +89,12 @@ extension GPT2Configuration: Codable {
   /// Reads `config.json`; keys that transformers may omit take its defaults. Dropout rates are not read: there is none here.
   public init(from decoder: any Decoder) throws {
     let values = try decoder.container(keyedBy: CodingKeys.self)
-    func refuse(_ key: CodingKeys, _ reason: String) -> DecodingError {
-      DecodingError.dataCorruptedError(forKey: key, in: values, debugDescription: reason)
-    }
     func refuse(_ key: CodingKeys, unless expected: Bool) throws {
       let value = try values.decodeIfPresent(Bool.self, forKey: key) ?? expected
-      guard value == expected else { throw refuse(key, "\(value) is not supported, only \(expected) is") }
+      guard value == expected else {
+        throw UnsupportedValue(
+          "\(key.stringValue) \(value) is not supported", hint: "use a GPT-2 with \(key.stringValue) \(expected)")
+      }
     }
     vocabularySize = try values.decodeIfPresent(Int.self, forKey: .vocabularySize) ?? 50_257
     hiddenSize = try values.decodeIfPresent(Int.self, forKey: .hiddenSize) ?? 768
@@ -109,9 +109,7 @@ extension GPT2Configuration: Codable {
     let (product, overflow) = hiddenSize.multipliedReportingOverflow(by: 4)
     intermediateSize = try values.decodeIfPresent(Int.self, forKey: .intermediateSize) ?? (overflow ? 0 : product)
     let activation = try values.decodeIfPresent(String.self, forKey: .activation) ?? "gelu_new"
-    guard ["gelu_new", "gelu_pytorch_tanh"].contains(activation) else {
-      throw refuse(.activation, "activation '\(activation)' is not supported, only 'gelu_new' is")
-    }
+    try ActivationNames.require(activation, in: ActivationNames.gelu, key: CodingKeys.activation)
     try refuse(.scalesAttention, unless: true)
     try refuse(.scalesByLayer, unless: false)
     try refuse(.crossAttention, unless: false)

@@ -167,9 +167,7 @@ extension GPTNeoConfiguration: Codable {
       throw refuse(.layerCount, "\(layerCount) layers, but attention kinds for \(attentionLayers.count)")
     }
     let activation = try values.decodeIfPresent(String.self, forKey: .activation) ?? "gelu_new"
-    guard activation == "gelu_new" else {
-      throw refuse(.activation, "activation '\(activation)' is not supported, only 'gelu_new' is")
-    }
+    try ActivationNames.require(activation, in: ActivationNames.gelu, key: CodingKeys.activation)
   }
 
   /// Writes `config.json` as transformers reads it.

@@ -71,8 +71,9 @@ public protocol LanguageModel: AnyObject, Sendable {
 
   /// The same model, with the same parameters in the same memory, that trains a new low-rank adapter in their place.
   ///
+  /// - Parameter maximumRank: the largest rank; the hidden size where nil, since more adds nothing to what can be trained.
   /// - Throws: ``LowRankError`` where the settings do not fit the model.
-  func adapted(_ settings: LowRankSettings, seed: UInt64) throws -> any LanguageModel
+  func adapted(_ settings: LowRankSettings, seed: UInt64, maximumRank: Int?) throws -> any LanguageModel
 
   /// A model whose parameters have the adapter added to them; itself where there is none.
   func merged() -> any LanguageModel
@@ -91,6 +92,13 @@ extension LanguageModel {
   public var head: VocabularyHead {
     VocabularyHead(
       weight: Floats(parameters.pointer + headOffset), vocabularySize: vocabularySize, hiddenSize: hiddenSize)
+  }
+
+  /// The same model, with the same parameters in the same memory, that trains a new low-rank adapter in their place.
+  ///
+  /// - Throws: ``LowRankError`` where the settings do not fit the model.
+  public func adapted(_ settings: LowRankSettings, seed: UInt64) throws -> any LanguageModel {
+    try adapted(settings, seed: seed, maximumRank: nil)
   }
 
   /// What an optimiser changes: the adapter's matrices where there is one, else all parameters.

@@ -1,3 +1,5 @@
+import Checkpoints
+
 extension LlamaConfiguration: Codable {
   private enum CodingKeys: String, CodingKey {
     case modelType = "model_type"
@@ -76,9 +78,7 @@ extension LlamaConfiguration: Codable {
     endOfTextID = try values.decodeIfPresent(TokenIDs.self, forKey: .endOfTextID)?.first
     initializerRange = try values.decodeIfPresent(Float.self, forKey: .initializerRange) ?? 0.02
     let activation = try values.decodeIfPresent(String.self, forKey: .activation) ?? "silu"
-    guard activation == "silu" else {
-      throw refuse(.activation, "activation '\(activation)' is not supported, only 'silu' is")
-    }
+    try ActivationNames.require(activation, in: ActivationNames.silu, key: CodingKeys.activation)
     // Where both are there, transformers 5 takes the older one.
     let parameters = try values.decodeIfPresent(RotaryParameters.self, forKey: .rotaryParameters)
     let scaling = try values.decodeIfPresent(RotaryParameters.self, forKey: .rotaryScaling)
@@ -86,7 +86,10 @@ extension LlamaConfiguration: Codable {
     let key = scaling == nil ? CodingKeys.rotaryParameters : .rotaryScaling
     rotaryBase =
       try scaling?.base ?? parameters?.base ?? values.decodeIfPresent(Float.self, forKey: .rotaryBase) ?? 10_000
-    guard rotary?.partialFactor ?? 1 == 1 else { throw refuse(key, "a partial_rotary_factor is not supported") }
+    guard rotary?.partialFactor ?? 1 == 1 else {
+      throw UnsupportedValue(
+        "\(key.stringValue): a partial_rotary_factor is not supported", hint: "use a model that turns whole heads")
+    }
     func required<Value>(_ value: Value?, _ name: String) throws -> Value {
       guard let value else { throw refuse(key, "\(name) is missing") }
       return value
@@ -102,7 +105,8 @@ extension LlamaConfiguration: Codable {
           highFrequencyFactor: try required(rotary?.highFrequencyFactor, "high_freq_factor"),
           originalContextLength: try required(rotary?.originalContextLength, "original_max_position_embeddings")))
     case let other:
-      throw refuse(key, "rotary scaling '\(other)' is not supported; supported: default, linear, llama3")
+      throw UnsupportedValue(
+        "\(key.stringValue): rotary scaling '\(other)' is not supported", hint: "supported: default, linear, llama3")
     }
   }
 

@@ -35,9 +35,9 @@ extension DecoderNetwork {
   /// A new adapter, which changes nothing yet.
   ///
   /// - Throws: ``LowRankError``.
-  func makeAdapter(_ settings: LowRankSettings, seed: UInt64) throws -> LowRankAdapter {
-    guard (1...shape.hiddenSize).contains(settings.rank) else {
-      throw LowRankError.rank(settings.rank, maximum: shape.hiddenSize)
+  func makeAdapter(_ settings: LowRankSettings, seed: UInt64, maximumRank: Int) throws -> LowRankAdapter {
+    guard settings.rank >= 1, settings.rank <= maximumRank else {
+      throw LowRankError.rank(settings.rank, maximum: maximumRank)
     }
     guard settings.alpha > 0, settings.alpha.isFinite else { throw LowRankError.alpha(settings.alpha) }
     var settings = settings
@@ -64,7 +64,7 @@ extension DecoderNetwork {
   }
 }
 
-private func lastPart(of name: String) -> String {
+func lastPart(of name: String) -> String {
   name.split(separator: ".").last.map(String.init) ?? name
 }
 

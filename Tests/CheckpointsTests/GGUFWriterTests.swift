@@ -139,6 +139,37 @@ import Testing
     #expect(message { try written(buffer, configuration, vocabulary) }?.contains("transformer.h.0.attn.bias") == true)
   }
 
+  // Heads of 8 dimensions have 4 frequencies: too few to tell all parameters, enough to compute the same.
+  @Test(arguments: [1, 4, 8, 16, 40, 64, 200, 1024, 8192, 100_000], [100.0, 10_000, 500_000])
+  func `Llama 3's rotary scaling is read back from few dimensions`(positions: Int, base: Double) throws {
+    let (weights, configuration, vocabulary) = try model("gguf-llama")
+    for (factor, low, high) in [(8.0, 1.0, 4.0), (32, 1, 4), (2.5, 1, 1.5), (8, 0.5, 20)] {
+      var object = try #require(try JSONSerialization.jsonObject(with: configuration) as? [String: Any])
+      object["rope_scaling"] = nil
+      object["rope_theta"] = nil
+      object["rope_parameters"] =
+        [
+          "rope_type": "llama3", "rope_theta": base, "factor": factor, "low_freq_factor": low, "high_freq_factor": high,
+          "original_max_position_embeddings": positions,
+        ] as [String: Any]
+      let first = try written(weights, try JSONSerialization.data(withJSONObject: object), vocabulary)
+      let wanted = try floats("rope_freqs.weight", in: first)
+      let read = try #require(
+        try JSONSerialization.jsonObject(with: first.huggingFaceConfiguration()) as? [String: Any])
+      let rope = try #require(read["rope_parameters"] as? [String: Any])
+      var found = [Float](repeating: 1, count: wanted.count)
+      switch rope["rope_type"] as? String {
+      case "llama3":
+        found = try floats("rope_freqs.weight", in: written(weights, try first.huggingFaceConfiguration(), vocabulary))
+      case "linear": found = [Float](repeating: Float(try #require(rope["factor"] as? Double)), count: wanted.count)
+      default: break
+      }
+      for (found, wanted) in zip(found, wanted) {
+        #expect(abs(found - wanted) <= 2e-5 * wanted, "\(rope): \(found), not \(wanted)")
+      }
+    }
+  }
+
   @Test func `refuses what GGUF cannot hold`() throws {
     let (weights, configuration, vocabulary) = try model("gguf-llama")
     func refused(

@@ -98,5 +98,33 @@ extension CommandTests {
         #expect(try isTied(checkpoints.appending(path: checkpoint)) == false)
       }
     }
+
+    @Test func `a GGUF file that does not say how texts are split is used with a note`() throws {
+      try withTemporaryFolder { folder in
+        try copy("gpt2-own-head", to: folder)
+        _ = output(of: try tinyalign("convert", "--model", "model", "--out", "a.gguf", "--type", "F32", in: folder))
+        let file = folder.appending(path: "a.gguf")
+        var bytes = try Data(contentsOf: file)
+        let key = try #require(bytes.range(of: Data("tokenizer.ggml.pre".utf8)))
+        bytes.replaceSubrange(key, with: Data("tokenizer.ggml.xyz".utf8))
+        #expect(try tinyalign("score", "--model", "a.gguf", "abc", in: folder).errors.isEmpty)
+        try bytes.write(to: file)
+        let result = try tinyalign("score", "--model", "a.gguf", "abc", in: folder)
+        #expect(result.status == 0 && result.errorLines.count == 1)
+        #expect(result.errors.contains("does not say how texts are split into words (tokenizer.ggml.pre)"))
+      }
+    }
+
+    @Test(arguments: ["a.gguf", "model/model.safetensors", "model/tokenizer.json", "model/config.json"])
+    func `a Git LFS pointer is named as such`(name: String) throws {
+      try withTemporaryFolder { folder in
+        try copy("llama-own-head", to: folder)
+        let pointer =
+          "version https://git-lfs.github.com/spec/v1\noid sha256:\(String(repeating: "0", count: 64))\nsize 9\n"
+        try pointer.write(to: folder.appending(path: name), atomically: true, encoding: .utf8)
+        let result = try tinyalign("score", "--model", name == "a.gguf" ? name : "model", "abc", in: folder)
+        expectRefusal(result, status: 1, saying: "\(name): this is a Git LFS pointer")
+      }
+    }
   }
 }

@@ -136,6 +136,22 @@ let largeFiles: Set = ["model.safetensors", "pytorch_model.bin"]
     }
   }
 
+  @Test func `an adapter comes with its settings and tokenizer, without a copy of its model's configuration`() throws {
+    for weights in ["adapter_model.safetensors", "adapter_model.bin"] {
+      let files = [
+        "config.json": Data("{}".utf8), "adapter_config.json": Data(#"{"peft_type": "LORA"}"#.utf8),
+        "tokenizer.json": noise(300, seed: 2), weights: noise(900), "optimizer.pt": noise(100),
+        "README.md": Data("#".utf8),
+      ]
+      try withTemporaryFolder { folder in
+        let server = try FakeHub(files: files, large: [weights])
+        let model = try Pulling(cache: folder)(from: server.hub.url)
+        #expect(Set(server.fetched) == ["adapter_config.json", "tokenizer.json", weights])
+        #expect(try Data(contentsOf: model.location.appending(path: weights)) == files[weights])
+      }
+    }
+  }
+
   @Test func `of GGUF files one is taken: the only one, or the one chosen`() throws {
     let files = [
       "a.Q4_0.gguf": noise(100), "a.Q8_0.gguf": noise(200, seed: 2), "README.md": Data(),

@@ -24,10 +24,11 @@ struct BERTGolden: Decodable {
 ///   - prefix: comes before the tensors' names.
 ///   - dropped: the beginnings of names of tensors to leave out.
 ///   - shapes: the new shapes of tensors.
+///   - renaming: changes the name of a tensor, without the prefix.
 ///   - extra: names of tensors to add, of two numbers each.
 func withChangedBERT(
   _ keys: [String: Any] = [:], prefix: String = "", dropped: [String] = [], shapes: [String: [Int]] = [:],
-  extra: [String] = [], _ body: (ModelSource) throws -> Void
+  extra: [String] = [], renaming: (String) -> String = { $0 }, _ body: (ModelSource) throws -> Void
 ) throws {
   try withTemporaryFolder { folder in
     let config = try JSONSerialization.jsonObject(with: golden("bert-small/config.json", in: .module))
@@ -49,7 +50,8 @@ func withChangedBERT(
       let buffer = values(entry.count)
       try file.copyFloats(entry, into: buffer)
       let shape = shapes[entry.name] ?? entry.shape
-      tensors.append(TensorToWrite(name: prefix + entry.name, shape: shape, values: UnsafeBufferPointer(buffer)))
+      tensors.append(
+        TensorToWrite(name: prefix + renaming(entry.name), shape: shape, values: UnsafeBufferPointer(buffer)))
     }
     for name in extra {
       tensors.append(TensorToWrite(name: name, shape: [2], values: UnsafeBufferPointer(values(2))))

@@ -98,7 +98,7 @@ struct LlamaConfigurationFile: Decodable {
         "\(heads) heads of \(headDimension) dimensions with \(keyValueHeads) for keys and values are no Llama model",
         "check config.json")
     }
-    if let activation, activation != "silu" {
+    if let activation, activation != "silu", activation != "swish" {
       throw unsupported("Llama with the activation \(quoted(activation)) is not part of GGUF", "only silu is")
     }
     return LlamaValues(
@@ -166,7 +166,9 @@ struct GPT2ConfigurationFile: Decodable {
     }
     // All of them are the approximation by tanh, which is what llama.cpp computes.
     let activation = activation ?? "gelu_new"
-    guard ["gelu_new", "gelu_fast", "gelu_pytorch_tanh"].contains(activation) else {
+    guard
+      ["gelu_new", "gelu_fast", "gelu_pytorch_tanh", "gelu_accurate", "gelu_python_tanh"].contains(activation)
+    else {
       throw unsupported("GPT-2 with the activation \(quoted(activation)) is not part of GGUF", "only gelu_new is")
     }
     guard scalesScores ?? true, !(scalesByLayer ?? false) else {

@@ -110,7 +110,7 @@ extension GGUFFile {
     switch type {
     case "none", "linear":
       if let table, !table.allSatisfy({ $0 == 1 }) {
-        guard factor == 1, let scaling = RotaryScaling.llama3(divisors: table, base: base) else {
+        guard factor == 1, let scaling = RotaryScaling.fitting(divisors: table, base: base) else {
           throw CheckpointError.unsupported(
             file: name, reason: "\"rope_freqs.weight\" stretches rotary positions in another way than Llama 3",
             hint: "use the original model in Hugging Face format")
