@@ -39,12 +39,21 @@ static const unsigned char page_page_html[] = {
 #embed "page/page.html"
 };
 static const unsigned char page_charts_js[] = {
+#embed "page/charts-view.js"
+    ,
+#embed "page/charts-draw.js"
+    ,
 #embed "page/charts.js"
+    ,
+#embed "page/charts-tools.js"
 };
 static const unsigned char page_tree_js[] = {
 #embed "page/tree-parts.js"
     ,
 #embed "page/tree.js"
+};
+static const unsigned char page_recipe_js[] = {
+#embed "page/recipe.js"
 };
 static const unsigned char page_heatmap_js[] = {
 #embed "page/heatmap.js"
@@ -55,9 +64,13 @@ static const unsigned char page_page_js[] = {
     ,
 #embed "page/page-runs.js"
     ,
+#embed "page/page-curves.js"
+    ,
 #embed "page/page-stories.js"
     ,
 #embed "page/page-change.js"
+    ,
+#embed "page/page-recipe.js"
     ,
 #embed "page/page-live.js"
 };
@@ -79,6 +92,7 @@ static const tinyalign_asset assets[] = {
     ASSET("page/charts.js", page_charts_js),
     ASSET("page/tree.js", page_tree_js),
     ASSET("page/heatmap.js", page_heatmap_js),
+    ASSET("page/recipe.js", page_recipe_js),
     ASSET("page/page.js", page_page_js),
 };
 

@@ -6,7 +6,9 @@ extension BrowserTests {
   private static let panels = [
     "reward", "kl", "frontier", "entropy", "distinct", "length", "ending", "gradient", "time", "speed",
   ]
-  private static let sections = ["overview", "curves", "stories", "told-again", "tree", "comparison", "glossary"]
+  private static let sections = [
+    "overview", "curves", "stories", "told-again", "tree", "recipe", "comparison", "glossary",
+  ]
 
   /// What does not fit: wide content without a scroll bar, cut-off words, labels outside their chart.
   static let misfits = """

@@ -19,16 +19,21 @@ final class WrittenRun {
   let folder: URL
   private let setup: Setup
   private let writer: RunWriter
+  private let change: (inout StepMetrics) -> Void
 
-  /// Starts a run of `planned` steps and writes the first `steps` of them.
-  init(_ folder: URL, steps: Int, of planned: Int? = nil, setup: Setup = Setup()) throws {
+  /// Starts a run of `planned` steps and writes the first `steps` of them, each with its metrics as `change` leaves them.
+  init(
+    _ folder: URL, steps: Int, of planned: Int? = nil, setup: Setup = Setup(),
+    change: @escaping (inout StepMetrics) -> Void = { _ in }
+  ) throws {
     self.folder = folder
+    self.change = change
     self.setup = setup
     let recipe: JSONValue = .object([
       .init("algorithm", "rloo"), .init("prompt", .array(setup.prompts.map { .string($0) })),
       .init("toward", .string(setup.toward)), .init("steps", .integer(planned ?? steps)),
       .init("samples", .integer(setup.samples)), .init("learning_rate", .number(setup.learningRate)),
-      .init("seed", .integer(Int(setup.seed))),
+      .init("seed", JSONValue(setup.seed)),
     ])
     writer = try RunWriter(
       folder: folder,
@@ -44,7 +49,9 @@ final class WrittenRun {
   func write(_ step: Int) throws {
     let samples = (0..<setup.samples).map { sample(step, $0) }
     try writer.append(samples: samples)
-    try writer.append(metrics: metrics(step, samples))
+    var metrics = metrics(step, samples)
+    change(&metrics)
+    try writer.append(metrics: metrics)
     if step & (step - 1) == 0 { try follow(step) }
   }
 

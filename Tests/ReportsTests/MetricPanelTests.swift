@@ -108,7 +108,7 @@ private func expectClose(
     for list in [runs, Array(runs.prefix(1))] {
       for panel in metricPanels(list) {
         let svg = panel.chart.embedded()
-        #expect(svg.utf8.count < 23_000, "\(panel.key)")
+        #expect(svg.utf8.count < 40_000, "\(panel.key)")
         #expect(panel.svg.utf8.count < 23_000, "\(panel.key)")
         guard panel.key != "frontier" else { continue }
         let readings = try Readings(panel.chart)
@@ -203,5 +203,54 @@ private func expectClose(
       #expect(Markup(panel.svg).elements.contains { $0.attributes["class"] == "title" }, "\(panel.key)")
       #expect(!panel.svg.contains("data-chart"), "\(panel.key)")
     }
+  }
+
+  @Test func `tied groups have a panel, a column and a scalar where a run counts them`() throws {
+    var metrics = SyntheticRun(steps: 3).metrics
+    let old = metricPanels([RunCurve(label: "old", metrics: metrics)])
+    #expect(!old.contains { $0.key == "ties" })
+    #expect(
+      metricsCSV(metrics).split(separator: "\r\n").allSatisfy { $0.hasSuffix(",") || $0.hasSuffix(",tied_groups") })
+    for (index, count) in [0, 2, 5].enumerated() { metrics[index].tiedGroups = count }
+    let panel = try #require(metricPanels([RunCurve(label: "a", metrics: metrics)]).first { $0.key == "ties" })
+    #expect(try Readings(panel.chart).curves.first?.values == [0, 2, 5])
+    let both = metricPanels([RunCurve(label: "a", metrics: metrics), RunCurve(label: "b", metrics: metrics)])
+    #expect(try Readings(#require(both.first { $0.key == "ties" }).chart).curves.count == 2)
+    #expect(metricsCSV(metrics).hasSuffix(",5\r\n"))
+    #expect(glossaryHTML().contains("tied_groups"))
+  }
+
+  @Test func `charts tell how many completions and seconds each step stands for`() throws {
+    let metrics = SyntheticRun(steps: 3).metrics
+    let panels = metricPanels([RunCurve(label: "a", metrics: metrics)])
+    for key in ["kl", "frontier"] {
+      let chart = try #require(panels.first { $0.key == key }).chart
+      let text = try #require(Markup(chart.embedded()).elements.first?.attributes["data-chart"])
+      let json = try JSONValue(parsing: Array(text.utf8))
+      guard case .array(let curves)? = json["s"], case .array(let clocks)? = json["clocks"] else {
+        Issue.record("\(text)")
+        return
+      }
+      let clock = try #require(key == "kl" ? clocks.first : curves.first?["clock"])
+      #expect(clock["completions"] == [128, 256, 384])
+      guard case .array(let seconds)? = clock["seconds"] else {
+        Issue.record("no seconds")
+        return
+      }
+      let sum = metrics.reduce(0) { $0 + $1.seconds }
+      #expect(abs((seconds.last?.doubleValue ?? 0) - sum) < 0.01 * sum)
+    }
+  }
+
+  @Test func `a run that is under way tells the time left`() {
+    let metrics = SyntheticRun(steps: 4).metrics.map { step in
+      var step = step
+      step.seconds = 2
+      return step
+    }
+    let notes = { (planned: Int?) in runTiles(metrics, planned: planned).first { $0.name == "Time" }?.note }
+    #expect(notes(nil) == "2.0\u{A0}s a step")
+    #expect(notes(4) == "2.0\u{A0}s a step")
+    #expect(notes(154) == "2.0\u{A0}s a step; about 5\u{A0}min 0\u{A0}s left")
   }
 }

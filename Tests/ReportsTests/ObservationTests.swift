@@ -77,7 +77,8 @@ private func changed(_ path: WritableKeyPath<StepMetrics, Double>, _ value: (Dou
     let back = changed(\.rewardMean) { 0.3 - 0.2 * sin(3.1416 * min(1, 4 * $0)) + 0.3 * max(0, $0 - 0.25) }
     let found = observations(of: back)
     #expect(found.first?.title == "Updates are probably too large")
-    #expect(found.first?.text.contains("thrown back first: it fell from 0.253 to 0.103 at about step 11") == true, "\(found)")
+    #expect(
+      found.first?.text.contains("thrown back first: it fell from 0.253 to 0.103 at about step 11") == true, "\(found)")
     #expect(!titles(changed(\.rewardMean) { 0.3 - 0.02 * sin(12.6 * $0) + 0.2 * $0 }).contains(found[0].title))
     #expect(observations(of: back, samePrompts: false).map(\.title).contains(found[0].title) == false)
   }
@@ -116,6 +117,23 @@ private func changed(_ path: WritableKeyPath<StepMetrics, Double>, _ value: (Dou
   @Test func `rewards that are all the same are named`() {
     #expect(titles(changed(\.rewardStd) { $0 > 0.9 ? 0 : 0.1 }) == ["All stories earn the same"])
     #expect(titles(changed(\.rewardStd) { $0 > 0.9 ? 0.001 : 0.1 }).isEmpty)
+  }
+
+  @Test func `groups that all tie are named although prompts differ, many that tie are noted`() {
+    var metrics = good
+    for index in metrics.indices { metrics[index].tiedGroups = index > 70 ? 4 : 1 }
+    #expect(observations(of: metrics, groups: 4).map(\.title) == ["Every advantage is 0"])
+    #expect(observations(of: metrics, groups: 8).isEmpty)
+    #expect(observations(of: metrics, groups: 6).map(\.title) == ["Most groups tie"])
+    #expect(observations(of: metrics, groups: 6).map(\.kind) == [.note])
+    #expect(titles(metrics).isEmpty && observations(of: good, groups: 4).isEmpty)
+    var manifest = RunManifest(
+      programVersion: "1", recipe: ["prompt": ["a", "b"], "samples": 8, "samples_per_prompt": 2, "algorithm": "rloo"],
+      seed: 1, model: .init(name: "m", sha256: ""), platform: "", threadCount: 1)
+    #expect(observations(of: manifest, metrics: metrics).map(\.title) == ["Every advantage is 0"])
+    // Without a comparison within prompts a tie costs nothing.
+    manifest.recipe = ["prompt": ["a", "b"], "samples": 8, "samples_per_prompt": 2, "algorithm": "reinforce"]
+    #expect(observations(of: manifest, metrics: metrics).isEmpty)
   }
 
   @Test func `flat and falling rewards are named`() {

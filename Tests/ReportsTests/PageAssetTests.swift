@@ -74,7 +74,7 @@ private func contrast(_ one: String, _ other: String) throws -> Double {
   }
 
   @Test func `scripts cannot end their element early and write no markup`() {
-    for name in ["charts.js", "tree.js", "heatmap.js"] {
+    for name in ["charts.js", "tree.js", "heatmap.js", "recipe.js"] {
       let script = pageAsset(name)
       #expect(!script.isEmpty, "\(name)")
       for word in ["</script", "<!--", "innerHTML", "eval(", "document.write", "https:", "fetch("] {

@@ -1,5 +1,5 @@
 "use strict";
-// The live page, part four: what training changed: the same seed's stories at several steps, and the story tree.
+// The live page, part five: what training changed: the same seed's stories at several steps, and the story tree.
 (() => {
   const page = window.TinyAlign.page;
   const { $, make, setMarkup, setText, count, fixed, slider, quote, bar, fill, promptBlock, promptName } = page;

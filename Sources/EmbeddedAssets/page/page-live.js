@@ -1,5 +1,5 @@
 "use strict";
-// The live page, part five: news from the server, the state in words, the keyboard, and the start.
+// The live page, part seven: news from the server, the state in words, the keyboard, and the start.
 (() => {
   const page = window.TinyAlign.page;
   const { $, setText, count } = page;
@@ -240,7 +240,7 @@
     Escape: () => page.closeStory(),
   };
   document.addEventListener("keydown", (event) => {
-    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || $("help").open) return;
+    if (event.ctrlKey || event.metaKey || event.altKey || event.defaultPrevented || document.querySelector("dialog[open]")) return;
     const isWriting = event.target.matches?.("input:not([type=range],[type=checkbox]), select, textarea");
     if (isWriting) {
       if (event.key === "Escape") event.target.blur();

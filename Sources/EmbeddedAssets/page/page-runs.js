@@ -1,5 +1,5 @@
 "use strict";
-// The live page, part two: the list of runs, and what is said of all that are chosen: tiles, alarms, curves, comparison.
+// The live page, part two: the list of runs, and what is said of all that are chosen: tiles, alarms, comparison.
 (() => {
   const page = window.TinyAlign.page;
   const { $, make, setMarkup, setText, count, counted, fixed } = page;
@@ -92,7 +92,7 @@
       select.value = page.focus();
     }
     $("empty").hidden = page.runs.length > 0;
-    for (const id of ["curves", "stories", "told-again", "tree", "comparison"]) $(id).hidden = page.runs.length === 0;
+    for (const id of ["curves", "stories", "told-again", "tree", "recipe", "comparison"]) $(id).hidden = page.runs.length === 0;
     showHeadline();
   };
 
@@ -142,7 +142,7 @@
     select.addEventListener("change", () => {
       page.change({ ...forgetful(), run: select.value }, true);
       page.showRuns();
-      for (const id of ["stories", "told-again", "tree"]) page.sections[id].now();
+      for (const id of ["stories", "told-again", "tree", "recipe"]) page.sections[id].now();
     });
   }
 
@@ -227,39 +227,6 @@
   });
   // The differences come with the overview; the section only has to be there.
   page.section("comparison", async () => {});
-
-  // Curves
-
-  const panel = (key) => make("figure", { class: "panel", "data-key": key },
-    make("figcaption", {}, make("h3", {}), make("p", {})), make("div", { class: "picture" }),
-    make("a", { class: "take", download: "", text: "SVG" }));
-
-  const showPanels = (panels) => {
-    const place = $("panels");
-    const old = new Map([...place.children].map((each) => [each.dataset.key, each]));
-    const figures = panels.map(({ key, title, help, svg }) => {
-      const figure = old.get(key) ?? panel(key);
-      const [caption, picture, take] = figure.children;
-      setText(caption.children[0], title);
-      setText(caption.children[1], help);
-      setMarkup(picture, svg);
-      take.hidden = page.view.runs.length > 1;
-      take.href = page.route("/api/export", { run: page.view.runs[0], what: `panel-${key}.svg` });
-      take.setAttribute("aria-label", `${title} as an SVG file`);
-      return figure;
-    });
-    if (figures.length !== place.children.length || figures.some((figure, index) => place.children[index] !== figure)) {
-      place.replaceChildren(...figures);
-    }
-    // It goes on where the reader's pointer or focus was.
-    window.TinyAlign.charts?.(place);
-  };
-
-  page.section("curves", async (signal) => {
-    if (page.view.runs.length === 0) return;
-    const answer = await page.ask("/api/charts", { runs: page.view.runs.join() }, signal);
-    showPanels(answer.panels);
-  }, 500);
 
   page.section("glossary", async (signal) => {
     if ($("terms").childElementCount > 0) return;

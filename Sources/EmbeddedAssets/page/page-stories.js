@@ -1,5 +1,5 @@
 "use strict";
-// The live page, part three: the table of stories, the same seed's stories over time, and the story tree.
+// The live page, part four: the table of stories, the same seed's stories over time, and the story tree.
 (() => {
   const page = window.TinyAlign.page;
   const { $, make, setMarkup, setText, count, fixed } = page;

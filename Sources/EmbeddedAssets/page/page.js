@@ -1,5 +1,5 @@
 "use strict";
-// The live page, part one of five: what is shown (kept in the address), asking the server, and sections that refresh
+// The live page, part one of seven: what is shown (kept in the address), asking the server, and sections that refresh
 // themselves. Sections ask only while they are in view, and not more often than the page can follow.
 window.TinyAlign = window.TinyAlign || {};
 (() => {
@@ -62,6 +62,8 @@ window.TinyAlign = window.TinyAlign || {};
   const defaults = {
     runs: [], run: "", step: "latest", q: "", sort: "index", order: "", offset: 0, open: "", told: "latest", story: "",
     prompt: 0, before: "reference", after: "latest",
+    // How curves are shown; charts-tools.js reads and writes them.
+    smooth: "", x: "", log: "", hide: "",
   };
   page.view = { ...defaults };
 
@@ -89,6 +91,10 @@ window.TinyAlign = window.TinyAlign || {};
     prompt: wholeNumber,
     before: (text) => stepOrWord(text, ["reference"]),
     after: (text) => stepOrWord(text, ["latest"]),
+    smooth: (text) => text.slice(0, 8),
+    x: (text) => text.slice(0, 16),
+    log: (text) => text.slice(0, 400),
+    hide: (text) => text.slice(0, 4000),
   };
 
   /// Reads the part of the address after #.

@@ -15,6 +15,10 @@ extension PageRoutes {
       return HTTPAnswer(
         contentType: "text/csv; charset=utf-8", headers: [Self.disposition(what, of: run)],
         body: .stream { try await table.next() })
+    case "recipe.yaml":
+      let sight = run.look()
+      guard let manifest = sight.manifest else { throw HTTPProblem(404, sight.problem ?? "the run has no recipe yet") }
+      return file(what, of: run, "text/yaml; charset=utf-8", recipeYAML(manifest))
     case "tree.svg":
       let trees = try run.trees()
       let prompts = trees.prompts
@@ -29,7 +33,7 @@ extension PageRoutes {
       guard let panel = panels.first(where: { $0.key == key }) else { throw HTTPProblem(404, "there is no such panel") }
       return file(what, of: run, "image/svg+xml", panel.svg)
     default:
-      throw HTTPProblem(404, "what must be metrics.csv, samples.csv, tree.svg or panel-KEY.svg")
+      throw HTTPProblem(404, "what must be metrics.csv, samples.csv, recipe.yaml, tree.svg or panel-KEY.svg")
     }
   }
 

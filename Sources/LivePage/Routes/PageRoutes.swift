@@ -20,7 +20,8 @@ struct PageRoutes: Sendable {
     switch request.path {
     case "/": text("text/html; charset=utf-8", ["page.html"])
     case "/page.css": text("text/css; charset=utf-8", ["theme.css", "pictures.css", "page.css"])
-    case "/page.js": text("text/javascript; charset=utf-8", ["charts.js", "tree.js", "heatmap.js", "page.js"])
+    case "/page.js":
+      text("text/javascript; charset=utf-8", ["charts.js", "tree.js", "heatmap.js", "recipe.js", "page.js"])
     case "/api/runs": runList()
     case "/api/overview": try overview(request)
     case "/api/charts": try charts(request)
@@ -29,6 +30,7 @@ struct PageRoutes: Sendable {
     case "/api/followed": try followed(request)
     case "/api/followed-map": try followedMap(request)
     case "/api/tree": try tree(request)
+    case "/api/recipe": try recipe(request)
     case "/api/glossary": HTTPAnswer(body: .bytes(jsonObject { $0.member("html", glossaryHTML(), first: true) }))
     case "/api/export": try export(request)
     default: throw HTTPProblem(404, "there is no such page")

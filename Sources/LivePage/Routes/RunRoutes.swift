@@ -21,6 +21,7 @@ extension PageRoutes {
 
   /// Figures and observations of each run, and what tells their recipes apart.
   func overview(_ request: HTTPRequest) throws -> HTTPAnswer {
+    let now = Date().timeIntervalSince1970
     let runs = try runs(request).map { run in
       let metrics = run.metrics()
       let sight = run.look()
@@ -37,7 +38,8 @@ extension PageRoutes {
         writer.raw("{")
         writer.member("id", run.run.id, first: true)
         writer.member("name", run.run.name)
-        writer.member("tiles", list: runTiles(run.metrics, rewards: run.rewards)) { tile, writer in
+        let planned = run.sight.isLive(at: now) ? run.sight.setting("steps")?.integerValue : nil
+        writer.member("tiles", list: runTiles(run.metrics, rewards: run.rewards, planned: planned)) { tile, writer in
           writer.raw("{")
           writer.member("name", tile.name, first: true)
           writer.member("value", tile.value)
@@ -64,6 +66,14 @@ extension PageRoutes {
       var values = difference.values.makeIterator()
       return RecipeDifference(key: difference.key, values: manifests.map { $0 == nil ? "–" : values.next() ?? "–" })
     }
+  }
+
+  /// Every setting of a run and what it ran on.
+  func recipe(_ request: HTTPRequest) throws -> HTTPAnswer {
+    let sight = try run(request).look()
+    guard let manifest = sight.manifest else { throw HTTPProblem(404, sight.problem ?? "the run has no recipe yet") }
+    let html = "\(ReportTables.recipe(manifest))\n\(ReportTables.provenance(manifest))"
+    return HTTPAnswer(body: .bytes(jsonObject { $0.member("html", html, first: true) }))
   }
 
   /// The curves of the runs.

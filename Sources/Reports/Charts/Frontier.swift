@@ -7,9 +7,11 @@ import Runs
 /// "Scaling Laws for Reward Model Overoptimization", 2022).
 func frontierPanel(_ runs: [RunCurve]) -> MetricPanel {
   let trails = runs.enumerated().map { index, run in
-    trail(
+    var series = trail(
       run.metrics, label: runs.count == 1 ? "from the first step to the last" : run.label,
       color: index % ChartStyle.colorCount, style: .ofRun(index))
+    series.run = index
+    return series
   }
   return MetricPanel(
     "frontier", "Reward against KL", PanelText.frontier, trails, xLabel: "square root of KL (nats per token)",

@@ -2,8 +2,8 @@ import Foundation
 import Runs
 
 extension LineChart {
-  /// The values behind a chart as JSON, for `charts.js`: where the plot lies, its ranges, and for each curve its name,
-  /// look and values at no more steps than the chart shows.
+  /// The values behind a chart as JSON, for the scripts of charts: where the plot lies, its ranges, what else may stand
+  /// along the horizontal axis, and for each curve its name, look and values at no more steps than the chart shows.
   func readings(_ plot: Plot) -> String {
     var writer = JSONWriter(capacity: 8192)
     func numbers(_ name: StaticString, _ values: [Double]) {
@@ -18,10 +18,27 @@ extension LineChart {
     numbers("plot", [plot.left, plot.top, plot.right, plot.bottom])
     numbers("xr", [plot.xRange.lowerBound, plot.xRange.upperBound])
     numbers("yr", [plot.yRange.lowerBound, plot.yRange.upperBound])
+    if includesZero {
+      writer.key("zero")
+      writer.integer(1)
+    }
     let shown = series.filter { $0.style != .rule }
     let steps = Self.sharedSteps(of: shown, limit: pointLimit)
     writer.key("t")
     writer.list(steps) { value, writer in across.write(value, to: &writer) }
+    writer.key("clocks")
+    writer.list(steps.isEmpty ? [] : clocks) { $0.write(at: steps, to: &$1) }
+    writer.key("rules")
+    writer.list(series.filter { $0.style == .rule }) { rule, writer in
+      writer.raw("{")
+      writer.key("n", first: true)
+      writer.string(rule.label ?? "")
+      writer.key("c")
+      writer.integer(rule.color % ChartStyle.colorCount)
+      writer.key("v")
+      upward.write(rule.y.first ?? .nan, to: &writer)
+      writer.raw("}")
+    }
     writer.key("s")
     writer.list(shown) { one, writer in
       writer.raw("{")
@@ -31,6 +48,10 @@ extension LineChart {
       writer.integer(one.color % ChartStyle.colorCount)
       writer.key("k")
       writer.string(one.style.classes)
+      writer.key("l")
+      writer.string(one.companion ?? one.label ?? "")
+      writer.key("r")
+      writer.integer(one.run)
       if one.style == .area {
         writer.key("a")
         writer.integer(1)
@@ -41,6 +62,12 @@ extension LineChart {
         writer.list(trail) { value, writer in across.write(value, to: &writer) }
         writer.key("x")
         writer.list(one.x) { value, writer in across.write(value, to: &writer) }
+        writer.key("clock")
+        if clocks.indices.contains(one.run) {
+          clocks[one.run].write(at: trail, to: &writer)
+        } else {
+          writer.raw("null")
+        }
       }
       writer.key("v")
       writer.list(indices) { index, writer in
@@ -78,16 +105,33 @@ extension LineChart {
 
 extension Series {
   /// Where each of the ascending `steps` is among the points; nil where it is not.
-  fileprivate func indices(of steps: [Double]) -> [Int?] {
-    var low = 0
-    return steps.map { step in
-      var high = x.count
-      while low < high {
-        let middle = (low + high) / 2
-        if x[middle] < step { low = middle + 1 } else { high = middle }
-      }
-      return low < x.count && x[low] == step ? low : nil
+  fileprivate func indices(of steps: [Double]) -> [Int?] { places(of: steps, in: x) }
+}
+
+/// Where each of the ascending `steps` is among others; nil where it is not.
+private func places(of steps: [Double], in all: [Double]) -> [Int?] {
+  var low = 0
+  return steps.map { step in
+    var high = all.count
+    while low < high {
+      let middle = (low + high) / 2
+      if all[middle] < step { low = middle + 1 } else { high = middle }
     }
+    return low < all.count && all[low] == step ? low : nil
+  }
+}
+
+extension RunClock {
+  /// Appends what it shows at the ascending `steps`; null at steps that the run does not have.
+  fileprivate func write(at chosen: [Double], to writer: inout JSONWriter) {
+    let indices = places(of: chosen, in: steps)
+    writer.raw("{")
+    for (position, values) in [completions, seconds].enumerated() {
+      if position == 0 { writer.key("completions", first: true) } else { writer.key("seconds") }
+      let scale = ReadingScale(0...max(values.last ?? 0, 1e-9))
+      writer.list(indices) { index, writer in scale.write(index.map { values[$0] } ?? .nan, to: &writer) }
+    }
+    writer.raw("}")
   }
 }
 

@@ -12,6 +12,8 @@ package struct LineChart: Sendable {
   package var includesZero: Bool
   /// Whether the horizontal axis counts whole things, such as steps.
   package var countsSteps: Bool
+  /// What a reader may see instead of steps along the horizontal axis, for each run.
+  package var clocks: [RunClock] = []
 
   /// A chart.
   package init(
@@ -58,6 +60,7 @@ package struct LineChart: Sendable {
 
   private func content(_ plot: Plot) -> String {
     var parts = plot.legend()
+    parts.append("<g class=\"plot\">")
     if plot.isEmpty {
       let place = "x=\"\(coordinate(plot.width / 2))\" y=\"\(coordinate(plot.height / 2 + 10))\""
       parts.append("<text class=\"tick middle\" \(place)>no steps yet</text>")
@@ -66,6 +69,7 @@ package struct LineChart: Sendable {
       let limit = pointLimit
       for series in series { parts += plot.shapes(of: series.thinned(to: limit)) }
     }
+    parts.append("</g>")
     return parts.joined(separator: "\n")
   }
 

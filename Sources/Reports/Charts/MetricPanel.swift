@@ -30,6 +30,13 @@ package struct MetricPanel: Sendable {
         title: title, xLabel: xLabel, series: series, includesZero: includesZero, countsSteps: countsSteps))
   }
 
+  /// The same with what may stand along the horizontal axis of its chart.
+  fileprivate func with(_ clocks: [RunClock]) -> MetricPanel {
+    var chart = chart
+    chart.clocks = clocks
+    return MetricPanel(key: key, title: title, help: help, chart: chart)
+  }
+
   /// The chart as an SVG file of its own.
   package var svg: String { LineChart.document([chart], title: title) }
 }
@@ -37,8 +44,9 @@ package struct MetricPanel: Sendable {
 /// The curves of runs as panels; one run shows more of itself, several are overlaid, a colour for each in their order.
 package func metricPanels(_ runs: [RunCurve]) -> [MetricPanel] {
   let curves = runs.map(\.inOrder)
-  guard curves.count == 1, let one = curves.first else { return overlaidPanels(curves) }
-  return singlePanels(one)
+  let clocks = curves.map { RunClock($0.metrics) }
+  let panels = if curves.count == 1, let one = curves.first { singlePanels(one) } else { overlaidPanels(curves) }
+  return panels.map { $0.with(clocks) }
 }
 
 /// What both kinds of panels say.
@@ -54,6 +62,8 @@ enum PanelText {
   static let distinct = "How many of a step's stories are different; a steep fall means that the model repeats itself."
   static let length = "Tokens that the model adds to a prompt; it should not drift unless you want it to."
   static let ending = "The share of stories that the model ends itself; the others are cut at the length limit."
+  static let ties =
+    "Prompts whose completions all earned the same in a step: nothing is learned from them; it should stay near 0."
   static let gradient =
     "The length of the gradient before clipping; it should keep its size; a sudden rise often means trouble."
   static let time = "Wall-clock seconds of a step; lower is better, and a steady rise is worth a look."
@@ -80,6 +90,7 @@ private func singlePanels(_ run: RunCurve) -> [MetricPanel] {
         color: 1, style: .rule))
     gradient[0].label = "gradient norm"
   }
+  let ties = tiesPanel([run]) { [curve(nil, $0, reading: "tied groups")] }
   return [
     MetricPanel("reward", "Reward", PanelText.reward, rewardSeries(metrics), includesZero: false),
     MetricPanel(
@@ -107,7 +118,7 @@ private func singlePanels(_ run: RunCurve) -> [MetricPanel] {
         curve("tokens a second", \.tokensPerSecond),
         curve("stories a second", \.storiesPerSecond, color: 1, style: .dashed),
       ]),
-  ]
+  ] + ties
 }
 
 private func overlaidPanels(_ runs: [RunCurve]) -> [MetricPanel] {
@@ -117,12 +128,14 @@ private func overlaidPanels(_ runs: [RunCurve]) -> [MetricPanel] {
         label: run.label, x: run.metrics.map { Double($0.step) }, y: run.metrics.map(value),
         color: index % ChartStyle.colorCount)
       series.style = Series.Style.ofRun(index)
+      series.run = index
       return series
     }
   }
   var reverse = curves(\.klReverse)
   for index in reverse.indices {
     reverse[index].readingLabel = "\(runs[index].label), reverse"
+    reverse[index].companion = runs[index].label
     reverse[index].label = nil
     reverse[index].style = .faint
   }
@@ -139,6 +152,16 @@ private func overlaidPanels(_ runs: [RunCurve]) -> [MetricPanel] {
     MetricPanel("gradient", "Gradient norm", PanelText.gradient, curves(\.gradientNorm)),
     MetricPanel("time", "Seconds a step", PanelText.time, curves(\.seconds)),
     MetricPanel("speed", "Speed (generated tokens a second)", PanelText.speed, curves(\.tokensPerSecond)),
+  ] + tiesPanel(runs) { curves($0) }
+}
+
+/// A panel of tied groups, where any of the runs counts them; `curves` makes curves of a number of each step.
+private func tiesPanel(
+  _ runs: [RunCurve], _ curves: ((StepMetrics) -> Double) -> [Series]
+) -> [MetricPanel] {
+  guard runs.contains(where: { $0.metrics.contains { $0.tiedGroups != nil } }) else { return [] }
+  return [
+    MetricPanel("ties", "Tied groups", PanelText.ties, curves { $0.tiedGroups.map(Double.init) ?? .nan })
   ]
 }
 

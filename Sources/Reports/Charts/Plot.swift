@@ -164,8 +164,9 @@ struct Plot {
   func legend() -> [String] {
     var parts: [String] = []
     for (row, entries) in legendRows.enumerated() {
-      let y = frame.head + 8 + 18 * Double(row)
+      let y = frame.head + 8 + frame.legendRow * Double(row)
       for (series, x) in entries {
+        parts.append("<g class=\"entry\" data-name=\"\(escaped(series.label ?? ""))\">")
         let color = series.color % ChartStyle.colorCount
         if series.style == .area {
           let place = "x=\"\(coordinate(x))\" y=\"\(coordinate(y - 9))\""
@@ -178,7 +179,7 @@ struct Plot {
         }
         let textX = coordinate(x + (series.style == .area ? 19 : 23))
         let label = escaped(frame.short(series.label ?? ""))
-        parts.append("<text class=\"key\" x=\"\(textX)\" y=\"\(coordinate(y))\">\(label)</text>")
+        parts.append("<text class=\"key\" x=\"\(textX)\" y=\"\(coordinate(y))\">\(label)</text></g>")
       }
     }
     return parts

@@ -20,8 +20,11 @@ extension Plot {
     /// About how many ticks the vertical axis has.
     var tickCount: Int { self == .file ? 6 : 5 }
 
+    /// How far apart the rows of a legend are: in pages they are buttons.
+    var legendRow: Double { self == .file ? 18 : 24 }
+
     /// Where the plot starts.
-    func top(legendRows rows: Int) -> Double { head + 18 * Double(rows) + 6 }
+    func top(legendRows rows: Int) -> Double { head + legendRow * Double(rows) + 6 }
 
     /// How high the whole is: it grows where a long legend would leave the curves too little.
     func height(legendRows rows: Int) -> Double {

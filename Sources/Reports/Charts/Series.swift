@@ -33,6 +33,10 @@ package struct Series: Sendable {
   /// The step of each point, where `x` is something else: the points are then a trail, joined in this order, whose
   /// last point is marked.
   package var steps: [Double]?
+  /// Which run of the chart it is of: an index of ``LineChart/clocks``.
+  package var run = 0
+  /// The label of the curve that a reader hides it with; nil where it is its own.
+  package var companion: String?
 
   /// A curve; all arrays are as long as `x`, or cut to the shortest.
   package init(

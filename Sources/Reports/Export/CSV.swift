@@ -36,6 +36,7 @@ public func metricsCSV(_ metrics: [StepMetrics]) -> String {
     ("seconds_reference", { CSV.number($0.secondsSplit.reference) }),
     ("seconds_backward", { CSV.number($0.secondsSplit.backward) }),
     ("seconds_optimizer", { CSV.number($0.secondsSplit.optimizer) }),
+    ("tied_groups", { $0.tiedGroups.map(String.init) ?? "" }),
   ]
   return CSV.line(columns.map(\.name)) + metrics.map { step in CSV.line(columns.map { $0.cell(step) }) }.joined()
 }

@@ -6,10 +6,10 @@ struct TensorBoardScalar: Sendable {
   let tag: String
   /// What it is, with its unit and its name in `metrics.jsonl`.
   let description: String
-  /// Its number in a step.
-  let value: @Sendable (StepMetrics) -> Double
+  /// Its number in a step; nil where the run does not tell.
+  let value: @Sendable (StepMetrics) -> Double?
 
-  private init(_ tag: String, _ description: String, _ value: @escaping @Sendable (StepMetrics) -> Double) {
+  private init(_ tag: String, _ description: String, _ value: @escaping @Sendable (StepMetrics) -> Double?) {
     self.tag = tag
     self.description = description
     self.value = value
@@ -19,6 +19,9 @@ struct TensorBoardScalar: Sendable {
   static let all = [
     TensorBoardScalar("reward/mean", "Mean reward of the step's stories (reward_mean).") { $0.rewardMean },
     TensorBoardScalar("reward/std", "Standard deviation of the rewards (reward_std).") { $0.rewardStd },
+    TensorBoardScalar("reward/tied_groups", "Prompts whose completions all earned the same (tied_groups).") {
+      $0.tiedGroups.map(Double.init)
+    },
     TensorBoardScalar("reward/max", "Highest reward (reward_max).") { $0.rewardMax },
     TensorBoardScalar("kl/forward", "KL(reference || policy) in nats per token (kl_forward).") { $0.klForward },
     TensorBoardScalar("kl/reverse", "KL(policy || reference) in nats per token (kl_reverse).") { $0.klReverse },

@@ -55,8 +55,10 @@ public final class TensorBoardWriter {
       throw RunError.cannotWrite(path: file.path, reason: "the file was removed while it was being written")
     }
     if metrics.seconds.isFinite { wallTime += max(0, metrics.seconds) }
-    var values = TensorBoardScalar.all.map {
-      TensorBoardEvent.Value(tag: $0.tag, description: $0.description, content: .scalar($0.value(metrics)))
+    var values = TensorBoardScalar.all.compactMap { scalar in
+      scalar.value(metrics).map {
+        TensorBoardEvent.Value(tag: scalar.tag, description: scalar.description, content: .scalar($0))
+      }
     }
     if !samples.isEmpty {
       func histogram(_ name: String, _ description: String, _ value: (SampleRecord) -> Double) {

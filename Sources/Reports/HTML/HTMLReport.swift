@@ -28,8 +28,8 @@ struct HTMLReport {
       stories.beforeAndAfter() ?? "",
       stories.stepByStep() ?? "",
       stories.bestAndWorst() ?? "",
-      ReportTables.recipe(data.manifest),
-      ReportTables.provenance(data.manifest),
+      recipe,
+      "<h2>Where it comes from</h2>\n\(ReportTables.provenance(data.manifest))",
       "<h2>What the words mean</h2>\n\(glossaryHTML())",
     ]
     let style = ["theme.css", "pictures.css", "report.css"].map(pageAsset).joined(separator: "\n")
@@ -62,8 +62,11 @@ struct HTMLReport {
 
   /// What makes charts, tree and heat maps answer; the page is complete without it.
   private static var script: String {
-    let files = ["charts.js", "tree.js", "heatmap.js"].map(pageAsset)
-    let start = "for (const wire of [TinyAlign.charts, TinyAlign.tree, TinyAlign.heatMap]) wire(document.body);\n"
+    let files = ["charts.js", "tree.js", "heatmap.js", "recipe.js"].map(pageAsset)
+    let start = """
+      for (const wire of [TinyAlign.charts, TinyAlign.tree, TinyAlign.heatMap, TinyAlign.recipe]) wire(document.body);
+
+      """
     return (files + [start]).joined(separator: "\n")
   }
 
@@ -71,7 +74,7 @@ struct HTMLReport {
     guard !data.metrics.isEmpty else { return "" }
     let panels = metricPanels([RunCurve(label: "this run", metrics: data.metrics, clip: data.manifest.clip)]).map {
       """
-      <figure class="panel">
+      <figure class="panel" data-key="\($0.key)">
       <figcaption><b>\(escaped($0.title))</b> \(escaped($0.help))</figcaption>
       \($0.chart.embedded())
       </figure>
@@ -83,6 +86,14 @@ struct HTMLReport {
       show early when language starts to suffer.</p>
       <div class="charts">\(panels.joined(separator: "\n"))</div>
       """
+  }
+
+  private var recipe: String {
+    """
+    <h2>The recipe</h2>
+    <p class="intro">Every setting as it was used, defaults and flags resolved.</p>
+    \(ReportTables.recipe(data.manifest))
+    """
   }
 
   /// The trees of all prompts, those after the first folded.

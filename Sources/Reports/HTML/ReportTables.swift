@@ -1,22 +1,32 @@
 import Foundation
-import Runs
+package import Runs
 
-/// The recipe and the provenance of a report.
-enum ReportTables {
-  /// Every setting as resolved, nested names joined by dots.
-  static func recipe(_ manifest: RunManifest) -> String {
-    let rows = flattenedSettings(manifest.recipe).map { name, value in
-      "<tr><th scope=\"row\">\(escaped(name))</th><td>\(escaped(shortened(value, to: 4000)))</td></tr>"
+/// The recipe and the provenance of a run as HTML, for reports and the live page.
+package enum ReportTables {
+  /// Every setting in force, nested names joined by dots, and the same as a YAML file to copy.
+  package static func recipe(_ manifest: RunManifest) -> String {
+    var settings = flattenedSettings(manifest.settingsInForce)
+    // What a recipe leaves out is off.
+    if settings.contains(where: { $0.key == "algorithm" }) {
+      for (name, meaning) in [
+        ("lora_rank", "none: all parameters are trained"), ("max_gradient_norm", "none: gradients are not clipped"),
+      ] where settings.allSatisfy({ $0.key != name || $0.value == "none" }) {
+        settings.removeAll { $0.key == name }
+        settings.append((name, meaning))
+      }
     }
+    settings.sort { $0.key < $1.key }
     return """
-      <h2>The recipe</h2>
-      <p class="intro">Every setting as it was used, defaults and flags resolved.</p>
-      <table>\(rows.joined(separator: "\n"))</table>
+      \(table(settings.map { ($0.key, shortened($0.value, to: 4000), false) }, label: "Every setting"))
+      <details class="recipe-yaml">
+      <summary>As a YAML file</summary>
+      <pre tabindex="0" aria-label="The recipe as a YAML file">\(escaped(recipeYAML(manifest)))</pre>
+      </details>
       """
   }
 
   /// What ran on what.
-  static func provenance(_ manifest: RunManifest) -> String {
+  package static func provenance(_ manifest: RunManifest) -> String {
     var rows: [(String, String, Bool)] = []
     func model(_ name: String, _ model: RunManifest.Model?) {
       guard let model else { return }
@@ -26,14 +36,22 @@ enum ReportTables {
     model("Model", manifest.model)
     model("Reference model", manifest.reference)
     model("Reward model", manifest.rewardModel)
+    model("File of prompts", manifest.promptFile)
     rows.append(("Seed", String(manifest.seed), true))
     rows.append(("Created", Numbers.time(manifest.created), false))
     rows.append(("Program", "TinyAlign \(manifest.programVersion)", false))
     rows.append(("Computer", manifest.platform, false))
     rows.append(("Threads", String(manifest.threadCount), false))
+    return table(rows, label: "Where it comes from")
+  }
+
+  /// A table that scrolls sideways where it does not fit.
+  private static func table(_ rows: [(name: String, value: String, isMono: Bool)], label: String) -> String {
     let cells = rows.map { name, value, mono in
       "<tr><th scope=\"row\">\(escaped(name))</th><td\(mono ? " class=\"mono\"" : "")>\(escaped(value))</td></tr>"
     }
-    return "<h2>Where it comes from</h2>\n<table>\(cells.joined(separator: "\n"))</table>"
+    return """
+      <table class="facts-table" aria-label="\(label)">\(cells.joined(separator: "\n"))</table>
+      """
   }
 }

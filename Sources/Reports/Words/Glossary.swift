@@ -35,6 +35,10 @@ private let glossary = [
     "What the update makes of a story's reward, such as its difference from the mean of the others: stories above 0 "
       + "become more probable, those below less."),
   Term(
+    "Tied groups", "tied_groups", unit: "Groups",
+    "How many prompts' completions all earned the same in a step. They are compared only with each other, so each has the "
+      + "advantage 0 and nothing is learned from them. Runs of version 0.1.0 do not tell."),
+  Term(
     "Forward KL", "kl_forward", unit: "Nats per generated token",
     "KL(reference ‖ policy): how surprised the trained model would be by what the reference writes next. 0 means no "
       + "difference."),

@@ -6,14 +6,17 @@ public import Runs
 ///   - clip: The norm that gradients were clipped to, where they were.
 ///   - samePrompts: Whether all steps have the same prompts.
 ///   - rewards: The rewards of each prompt, where a run has several.
+///   - groups: How many groups of completions a step compares among themselves, where it compares any.
 public func observations(
-  of metrics: [StepMetrics], clip: Double? = nil, samePrompts: Bool = true, rewards: PromptRewards? = nil
+  of metrics: [StepMetrics], clip: Double? = nil, samePrompts: Bool = true, rewards: PromptRewards? = nil,
+  groups: Int? = nil
 ) -> [Observation] {
   guard !metrics.isEmpty else { return [] }
   if let broken = notFinite(metrics) { return [broken] }
   let found = [
     tooLargeUpdates(metrics, samePrompts: samePrompts), divergence(metrics), collapse(metrics) ?? certainty(metrics),
-    equalRewards(metrics), rewardTrend(metrics, rewards), clipping(metrics, clip: clip), growingTime(metrics),
+    equalRewards(metrics) ?? tiedGroups(metrics, of: groups), rewardTrend(metrics, rewards),
+    clipping(metrics, clip: clip), growingTime(metrics),
   ]
   let all = found.compactMap { $0 }
   return all.filter { $0.kind == .warning } + all.filter { $0.kind == .note }
@@ -41,7 +44,8 @@ package func observations(
   }
   return all
     + observations(
-      of: metrics, clip: manifest.clip, samePrompts: manifest.hasSamePromptsAtEachStep, rewards: rewards)
+      of: metrics, clip: manifest.clip, samePrompts: manifest.hasSamePromptsAtEachStep, rewards: rewards,
+      groups: manifest.comparedGroups)
 }
 
 /// A number that is infinite or none at all.

@@ -2,9 +2,11 @@ package import Runs
 
 /// The figures at the top of a report or page, as plain text; none before the first step.
 ///
-/// - Parameter rewards: The rewards of each prompt, where a run has several.
+/// - Parameters:
+///   - rewards: The rewards of each prompt, where a run has several.
+///   - planned: The steps of a run that is under way, to say how long it will take; nil for any other.
 package func runTiles(
-  _ metrics: [StepMetrics], rewards: PromptRewards? = nil
+  _ metrics: [StepMetrics], rewards: PromptRewards? = nil, planned: Int? = nil
 ) -> [(name: String, value: String, note: String)] {
   guard let first = metrics.first, let last = metrics.last else { return [] }
   let stories = metrics.reduce(0.0) { $0 + Double(ReportData.stories($1)) }
@@ -19,12 +21,23 @@ package func runTiles(
       "Stories told", Numbers.grouped(stories),
       "\(Numbers.grouped(ReportData.stories(last))) a step, \(Numbers.grouped(last.distinctStories)) distinct at the end"
     ),
-    ("Time", Numbers.duration(seconds), "\(Numbers.duration(seconds / Double(metrics.count))) a step"),
+    (
+      "Time", Numbers.duration(seconds),
+      "\(Numbers.duration(seconds / Double(metrics.count))) a step\(timeLeft(metrics, planned))"
+    ),
     (
       "Speed", seconds > 0 ? Numbers.grouped(tokens / seconds) : "–",
       "generated tokens a second; \(seconds > 0 ? Numbers.significant(stories / seconds) : "–") stories"
     ),
   ]
+}
+
+/// How long the steps that are to come will take, if they take as long as the last ten.
+private func timeLeft(_ metrics: [StepMetrics], _ planned: Int?) -> String {
+  guard let planned, let last = metrics.last, planned > last.step else { return "" }
+  let recent = metrics.suffix(10)
+  let each = recent.reduce(0) { $0 + $1.seconds } / Double(recent.count)
+  return "; about \(Numbers.duration(each * Double(planned - last.step))) left"
 }
 
 /// The mean reward at the beginning and at the end, over the same prompts.

@@ -19,6 +19,29 @@ extension RunManifest {
     setting("clip_norm", "gradient_clip", "max_gradient_norm", "max_grad_norm")?.doubleValue
   }
 
+  /// The recipe with the defaults that version 0.1.0 did not write out.
+  var settingsInForce: JSONValue {
+    guard case .object(var members) = recipe, let optimizer = recipe["optimizer"]?.stringValue else { return recipe }
+    func add(_ key: String, _ value: JSONValue) {
+      guard recipe[key] ?? .null == .null else { return }
+      members.removeAll { $0.key == key }
+      members.append(.init(key, value))
+    }
+    add("weight_decay", .number(optimizer == "sgd" ? 0 : 0.01))
+    if let rank = recipe["lora_rank"]?.integerValue { add("lora_alpha", .number(2 * Double(rank))) }
+    return .object(members.sorted { $0.key < $1.key })
+  }
+
+  /// How many prompts' completions a step compares among themselves; nil where nothing is compared, or the recipe does not
+  /// tell.
+  var comparedGroups: Int? {
+    guard let samples = setting("samples")?.integerValue, setting("algorithm")?.stringValue != "reinforce" else {
+      return nil
+    }
+    let each = setting("samples_per_prompt")?.integerValue ?? samples
+    return each > 1 ? samples / each : nil
+  }
+
   /// Whether each step has all prompts, as far as the recipe tells.
   var hasSamePromptsAtEachStep: Bool {
     guard case .array(let prompts)? = setting("prompt"), prompts.count > 1 else { return setting("prompts") == nil }
