@@ -86,8 +86,7 @@ public enum AdapterCheckpoint {
     }
     let tensors = try source.tensors(inFile: weightFileName(source))
     let modules = try modules(of: tensors, rank: settings.rank)
-    var targets: [String] = []
-    for name in modules.map(lastPart(of:)) where !targets.contains(name) { targets.append(name) }
+    let targets = Set(modules.map(lastPart(of:))).sorted()
     let adapted = try model.adapted(
       LowRankSettings(rank: settings.rank, alpha: settings.alpha, targets: targets), seed: 0,
       maximumRank: settings.rank)

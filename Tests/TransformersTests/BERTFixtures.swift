@@ -25,7 +25,7 @@ struct BERTGolden: Decodable {
 ///   - dropped: the beginnings of names of tensors to leave out.
 ///   - shapes: the new shapes of tensors.
 ///   - renaming: changes the name of a tensor, without the prefix.
-///   - extra: names of tensors to add, of two numbers each.
+///   - extra: names of tensors to add, of two numbers each: 0 and 1 for position ids.
 func withChangedBERT(
   _ keys: [String: Any] = [:], prefix: String = "", dropped: [String] = [], shapes: [String: [Int]] = [:],
   extra: [String] = [], renaming: (String) -> String = { $0 }, _ body: (ModelSource) throws -> Void
@@ -54,7 +54,10 @@ func withChangedBERT(
         TensorToWrite(name: prefix + renaming(entry.name), shape: shape, values: UnsafeBufferPointer(buffer)))
     }
     for name in extra {
-      tensors.append(TensorToWrite(name: name, shape: [2], values: UnsafeBufferPointer(values(2))))
+      let buffer = values(2)
+      // As old files have them.
+      if name.hasSuffix("position_ids") { for index in 0..<2 { buffer[index] = Float(index) } }
+      tensors.append(TensorToWrite(name: name, shape: [2], values: UnsafeBufferPointer(buffer)))
     }
     try writeSafetensors(tensors, elementType: .float32, to: folder.appending(path: "model.safetensors"))
     try body(.folder(folder))
