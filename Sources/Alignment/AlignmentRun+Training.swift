@@ -30,6 +30,7 @@ extension AlignmentRun {
     let writer = try RunWriter(folder: folder, manifest: manifest)
     defer { writer.close() }
     try writer.write(promptLabels)
+    try keepPromptStream(writer)
     willStart()
     let outcome = try train(writer, from: 0, replaying: nil, stateInterval, { _ in }, report, shouldStop)
     if case .interrupted(afterStep: 0) = outcome { writer.discard() }

@@ -66,7 +66,9 @@ public final class AlignmentRun {
         name: recipe.rewardModel ?? RewardModelLocation.modelName,
         sha256: try weightsChecksum(SentenceEmbedder.encoder(of: rewardSource))),
       promptFile: try recipe.promptFile.map { file in
-        .init(name: file, sha256: checksum([try MappedBytes(file: URL(filePath: file))]))
+        .init(
+          name: file,
+          sha256: checksum([try recipe.promptData.map(MappedBytes.init) ?? MappedBytes(file: URL(filePath: file))]))
       },
       platform: platformDescription, threadCount: Threads.count)
   }
@@ -91,7 +93,9 @@ public final class AlignmentRun {
   /// Loads and checks everything that the run in `folder` used.
   convenience init(repeating folder: URL) throws {
     let manifest = try RunReader(folder: folder).manifest
-    try self.init(recipe: try Recipe(json: manifest.recipe, name: folder.appending(path: RunFolder.manifest).path))
+    try self.init(
+      recipe: try Recipe(json: manifest.recipe, name: folder.appending(path: RunFolder.manifest).path).located(
+        run: folder))
     for (now, then) in [
       (self.manifest.model, manifest.model), (self.manifest.reference, manifest.reference),
       (self.manifest.rewardModel, manifest.rewardModel),

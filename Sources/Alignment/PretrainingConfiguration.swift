@@ -138,8 +138,10 @@ public struct PretrainingConfiguration: Decodable, Sendable, Equatable {
   ///
   /// - Throws: ``AlignmentError``.
   public init(file: URL) throws {
-    self = try decodeYAML(
-      Self.self, text: readYAML(file), name: file.path, keys: CodingKeys.allCases.map(\.rawValue))
+    let keys = YAMLKeys(
+      all: CodingKeys.allCases.map(\.rawValue), texts: [CodingKeys.tokenizer.rawValue],
+      nullable: [CodingKeys.tokenizer.rawValue, CodingKeys.patience.rawValue])
+    self = try decodeYAML(Self.self, text: readYAML(file), name: displayName(file), keys: keys)
     try validate()
   }
 }

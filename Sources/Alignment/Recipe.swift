@@ -40,6 +40,8 @@ public struct Recipe: Codable, Sendable, Equatable {
   public var promptFile: String? {
     didSet { if promptFile != nil { promptTexts = TextList([]) } }
   }
+  /// The bytes of ``promptFile`` where it is a pipe, which can be read once only.
+  var promptData: Data?
   /// The key or column of ``promptFile`` that holds the prompt; nil takes `prompt`, or `messages`.
   public var promptColumn: String?
   /// Whether plain prompts are put to the model as a user's message, by its chat template.
@@ -102,7 +104,8 @@ public struct Recipe: Codable, Sendable, Equatable {
   /// What all random numbers are drawn with.
   public var seed: UInt64 = 1
 
-  /// The default recipe's settings.
+  /// The settings above, which are those of a resolved recipe that says nothing else; ``RecipeLayers`` starts from the default
+  /// recipe's file.
   public init() {}
 
   /// The first of ``promptTexts``; setting it makes it the only one.
@@ -330,6 +333,8 @@ public struct Recipe: Codable, Sendable, Equatable {
   /// - Throws: ``AlignmentError`` for a file that cannot be read, with the line.
   func promptSet() throws -> PromptSet {
     guard let promptFile else { return PromptSet(texts: promptTexts.texts) }
-    return try PromptSet(file: URL(filePath: promptFile), column: promptColumn)
+    let file = URL(filePath: promptFile)
+    guard let promptData else { return try PromptSet(file: file, column: promptColumn) }
+    return try PromptSet(contents: promptData, path: displayName(file), column: promptColumn, isStream: true)
   }
 }

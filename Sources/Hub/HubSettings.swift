@@ -57,9 +57,7 @@ public struct HubSettings: Sendable {
   }
 
   private static func folder(_ path: String, _ environment: [String: String]) -> URL {
-    guard path == "~" || path.hasPrefix("~/") else { return URL(filePath: path, directoryHint: .isDirectory) }
-    let home = setting("HOME", environment) ?? FileManager.default.homeDirectoryForCurrentUser.path
-    return URL(filePath: home + path.dropFirst(), directoryHint: .isDirectory)
+    expandedFolder(path, environment: environment)
   }
 }
 

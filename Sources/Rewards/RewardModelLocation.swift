@@ -12,17 +12,21 @@ public enum RewardModelLocation {
 
   /// The folder that `TINYALIGN_REWARD_MODEL` names, else that of the model in the cache.
   public static func folder(environment: [String: String] = ProcessInfo.processInfo.environment) -> URL {
-    if let path = setting("TINYALIGN_REWARD_MODEL", environment) { return folder(atPath: path) }
+    if let path = setting("TINYALIGN_REWARD_MODEL", environment) {
+      return expandedFolder(path, environment: environment)
+    }
     return cacheFolder(environment: environment).appending(path: "models/\(modelName)", directoryHint: .isDirectory)
   }
 
   /// The folder for what can be fetched again: `TINYALIGN_CACHE`, else `tinyalign` in `XDG_CACHE_HOME`, else in the
   /// user's folder for caches.
   public static func cacheFolder(environment: [String: String] = ProcessInfo.processInfo.environment) -> URL {
-    if let path = setting("TINYALIGN_CACHE", environment) { return folder(atPath: path) }
+    if let path = setting("TINYALIGN_CACHE", environment) { return expandedFolder(path, environment: environment) }
     // The XDG specification has relative paths ignored.
-    if let path = setting("XDG_CACHE_HOME", environment), path.hasPrefix("/") {
-      return folder(atPath: path).appending(path: "tinyalign", directoryHint: .isDirectory)
+    if let path = setting("XDG_CACHE_HOME", environment).map({ expandedFolder($0, environment: environment) }),
+      setting("XDG_CACHE_HOME", environment)?.first.map({ "/~$".contains($0) }) == true
+    {
+      return path.appending(path: "tinyalign", directoryHint: .isDirectory)
     }
     let home = setting("HOME", environment).map(folder(atPath:))
     #if os(macOS)

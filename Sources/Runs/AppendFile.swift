@@ -8,7 +8,7 @@ struct AppendFile: ~Copyable {
 
   /// Opens or creates the file, cut to `length` bytes.
   init(path: String, length: Int) throws {
-    let opened = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o644)
+    let opened = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o666)
     guard opened >= 0 else { throw RunError.cannotWrite(path: path, reason: lastSystemError()) }
     guard ftruncate(opened, off_t(length)) == 0 else {
       let reason = lastSystemError()

@@ -18,6 +18,8 @@ public enum RunFolder {
   static let storyPairs = "before_after.jsonl"
   /// `skipped_steps.jsonl`: a ``SkippedStep`` a line; there is none where no step was skipped.
   public static let skippedSteps = "skipped_steps.jsonl"
+  /// `prompt_data.jsonl`, `.json`, `.csv` or `.txt`: the bytes of the prompts, where they came from a pipe.
+  public static let promptData = "prompt_data"
   /// `training_state.safetensors`: what a run that is not finished needs to go on exactly where it was.
   public static let trainingState = "training_state.safetensors"
   /// `training_metrics.svg`: the curves.

@@ -238,8 +238,11 @@ public final class RunWriter: Sendable {
   public func discard() {
     let names = [
       RunFolder.manifest, RunFolder.metrics, RunFolder.samples, RunFolder.followedStories, RunFolder.storyTrees,
+      RunFolder.prompts,
     ]
-    for name in names { unlink(folder.appending(path: name).path) }
+    for name in names + ["txt", "jsonl", "json", "csv"].map({ "\(RunFolder.promptData).\($0)" }) {
+      unlink(folder.appending(path: name).path)
+    }
     if isNewFolder { rmdir(folder.path) }
     close()
   }

@@ -14,17 +14,17 @@ struct Align: ParsableCommand {
     discussion: """
       Each step samples stories, rewards each by the similarity of its embedding to that of --toward, and updates the \
       model by the policy gradient, held to the original model by a KL term. Settings come from the recipe; flags \
-      override it. The run folder keeps every story, the metrics, checkpoints and a report.
+      override it. The defaults below are those of the default recipe, which a recipe's file lies on. The run folder keeps every story, the metrics, checkpoints and a report.
 
       Recipes: default (leave-one-out, frugal) and tinycatstories (the published run; with its KL: \
       --kl-coefficient 0.1194 --kl-reduction sum).
       """)
 
-  @Option(help: .init("A recipe's name, or a YAML file.", valueName: "name or file"))
+  @Option(help: .init("A recipe's name, a YAML file, or - for standard input.", valueName: "name or file"))
   var recipe = "default"
   @Option(
     help: .init(
-      "Model to start from: a folder or file, a name of the Hub that was pulled, or tinystories, the one in this program.",
+      "Model to start from: a folder or file, a name of the Hub that was pulled, or tinystories, the one in this program. (default: tinystories)",
       valueName: "model"))
   var model: String?
   @Option(
@@ -34,46 +34,48 @@ struct Align: ParsableCommand {
   @Option(
     help: .init("Folder of the sentence-embedding model. (default: the one that set-up fetched)", valueName: "folder"))
   var rewardModel: String?
-  @Option(help: .init("What stories are steered toward.", valueName: "text"))
+  @Option(help: .init("What stories are steered toward. (default: cat)", valueName: "text"))
   var toward: String?
   @OptionGroup var prompts: PromptOptions
-  @Option(help: .init("Updates.", valueName: "n"))
+  @Option(help: .init("Updates. (default: 30)", valueName: "n"))
   var steps: Int?
-  @Option(help: .init("Stories sampled for each update.", valueName: "n"))
+  @Option(help: .init("Stories sampled for each update. (default: 128)", valueName: "n"))
   var samples: Int?
   @Option(
     help: .init(
       "Stories of a prompt that are compared with each other; divides --samples. (default: all, shared out among the prompts)",
       valueName: "n"))
   var samplesPerPrompt: Int?
-  @Option(help: .init("Tokens after the prompt, at most.", valueName: "n"))
+  @Option(help: .init("Tokens after the prompt, at most. (default: 4)", valueName: "n"))
   var maxNewTokens: Int?
-  @Option(help: .init("Learning rate.", valueName: "x"))
+  @Option(help: .init("Learning rate. (default: 0.0004)", valueName: "x"))
   var learningRate: Double?
-  @Option(help: .init("How the learning rate changes.", valueName: "name"))
+  @Option(help: .init("How the learning rate changes. (default: linear)", valueName: "name"))
   var learningRateSchedule: LearningRateSchedule.Shape?
-  @Option(help: .init("Steps until the learning rate is at its highest.", valueName: "n"))
+  @Option(help: .init("Steps until the learning rate is at its highest. (default: 0)", valueName: "n"))
   var warmupSteps: Int?
-  @Option(help: .init("The optimiser.", valueName: "name"))
+  @Option(help: .init("The optimiser. (default: adamw)", valueName: "name"))
   var optimizer: Recipe.OptimizerName?
   @Option(help: .init("Decoupled weight decay. (default: 0.01 for adamw, 0 for sgd)", valueName: "x"))
   var weightDecay: Double?
-  @Option(help: .init("Gradients longer than this are shortened to it.", valueName: "x"))
+  @Option(help: .init("Clip the gradient to this norm. (default: no clipping)", valueName: "x"))
   var maxGradientNorm: Double?
-  @Option(help: .init("REINFORCE without baseline, or leave-one-out.", valueName: "name"))
+  @Option(help: .init("REINFORCE without baseline, or leave-one-out. (default: rloo)", valueName: "name"))
   var algorithm: Algorithm?
-  @Option(help: .init("Weight of the KL term; 0 is none.", valueName: "x"))
+  @Option(help: .init("Weight of the KL term; 0 is none. (default: 0.1)", valueName: "x"))
   var klCoefficient: Double?
-  @Option(help: .init("forward is KL(reference || policy), reverse KL(policy || reference).", valueName: "name"))
+  @Option(
+    help: .init(
+      "forward is KL(reference || policy), reverse KL(policy || reference). (default: forward)", valueName: "name"))
   var klDirection: KLDirection?
-  @Option(help: .init("KL in nats (sum), or divided by the vocabulary's size.", valueName: "name"))
+  @Option(help: .init("KL in nats (sum), or divided by the vocabulary's size. (default: sum)", valueName: "name"))
   var klReduction: KLReduction?
   @Option(
-    help: .init("What a story's sum over tokens is divided by. (default: tokens of prompt and story)", valueName: "x"))
+    help: .init("What a story's sum over tokens is divided by. (default: 10)", valueName: "x"))
   var lengthNormalizer: Double?
   @Option(
     help: .init(
-      "Train a low-rank adapter of this rank instead of the whole model (LoRA), for models that would not fit.",
+      "Train a low-rank adapter of this rank instead of the whole model (LoRA), for models that would not fit. (default: no adapter)",
       valueName: "n"))
   var loraRank: Int?
   @Option(help: .init("What the adapter is scaled by, times its rank. (default: twice the rank)", valueName: "x"))
@@ -82,7 +84,8 @@ struct Align: ParsableCommand {
   var loraTargets: String?
   @Option(
     help: .init(
-      "Save checkpoints with the adapter merged into the model, or the adapter alone as PEFT does.", valueName: "how"))
+      "Save checkpoints with the adapter merged into the model, or the adapter alone as PEFT does. (default: merged)",
+      valueName: "how"))
   var loraSaving: Recipe.AdapterSaving?
   @Option(help: .init("Steps between checkpoints. (default: only the last step's is kept)", valueName: "n"))
   var checkpointEvery: Int?
@@ -90,7 +93,8 @@ struct Align: ParsableCommand {
   var keep: Int?
   @Option(
     help: .init(
-      "Keep the checkpoint with the highest mean reward at a KL below this, too, in nats per token.", valueName: "x"))
+      "Keep the checkpoint with the highest mean reward at a KL below this, too, in nats per token. (default: none)",
+      valueName: "x"))
   var keepBestBelowKL: Double?
   @Option(
     help: .init(
@@ -104,14 +108,14 @@ struct Align: ParsableCommand {
       "Memory that the run may take, like 2.5GB: less is kept and more computed again. (default: what it needs)",
       valueName: "size"))
   var memory: MemorySize?
-  @Option(help: .init("What all random numbers are drawn with.", valueName: "n"))
+  @Option(help: .init("What all random numbers are drawn with. (default: 1)", valueName: "n"))
   var seed: UInt64?
   @Option(help: .init("Folder of the run. (default: runs/ with date and time, in UTC)", valueName: "folder"))
   var out: String?
   @Option(
     help: .init(
       "Go on with the run in this folder, which was interrupted or killed, exactly as if it had never stopped; its recipe "
-        + "holds, so that no setting can be given.", valueName: "run"))
+        + "holds, so that no setting can be given. (default: a new run)", valueName: "run"))
   var resume: String?
   @Flag(help: "Write the run's tensorboard/ while it trains: `tensorboard --logdir RUN` follows it.")
   var tensorboard = false
@@ -157,6 +161,7 @@ struct Align: ParsableCommand {
     defer { Terminal.live.erase() }
     var outputError: (any Error)?
     func willStart() {
+      if let note = layers.note { Terminal.note(note) }
       Terminal.note(
         "Steering \(isolated(recipe.model)) (\(Self.size(of: run.model.model))) toward \"\(isolated(recipe.toward))\": "
           + "\(counted(recipe.steps, "step")) of \(recipe.samples) stories, in \(isolated(folder.path))")

@@ -38,19 +38,27 @@ struct CommonOptions: ParsableArguments {
 
 /// How stories begin.
 struct PromptOptions: ParsableArguments {
-  @Option(help: .init("How stories begin; may be given several times.", valueName: "text"))
+  @Option(
+    help: .init(
+      "How stories begin; may be given several times. (default: the recipe's; for sample, Once upon a time)",
+      valueName: "text"))
   var prompt: [String] = []
   @Option(
     help: .init(
-      "File of prompts: .txt (one a line, or documents separated by lines that read <|endoftext|>), .jsonl, .json or .csv.",
+      "File of prompts: .txt (one a line, or documents separated by lines that read <|endoftext|>), .jsonl, .json, .csv or .tsv; - is standard input. (default: none)",
       valueName: "file"))
   var prompts: String?
   @Option(
     help: .init("Key or column of the prompts in --prompts. (default: prompt, or messages)", valueName: "name"))
   var promptColumn: String?
-  @Flag(inversion: .prefixedNo, help: "Put prompts to the model as a user's message, by its chat template.")
+  @Flag(
+    inversion: .prefixedNo,
+    help: "Put prompts to the model as a user's message, by its chat template. (default: --no-chat)")
   var chat: Bool?
-  @Option(help: .init("System message before each user's message.", valueName: "text"))
+  @Option(
+    help: .init(
+      "System message before each user's message; needs --chat or conversations. (default: the template's)",
+      valueName: "text"))
   var system: String?
 
   func validate() throws {
@@ -61,28 +69,33 @@ struct PromptOptions: ParsableArguments {
 
 /// Texts from the command line, or documents from a file.
 struct TextOptions: ParsableArguments {
-  @Argument(help: "Texts. (default: those of --file)")
+  @Argument(help: "Texts. (default: those of --file, or of a pipe)")
   var text: [String] = []
 
-  @Option(help: .init("Text file with documents separated by lines that read <|endoftext|>.", valueName: "file"))
+  @Option(
+    help: .init(
+      "Text file with documents separated by lines that read <|endoftext|>; - is standard input. (default: none)",
+      valueName: "file"))
   var file: String?
 
   func validate() throws {
-    guard text.isEmpty != (file == nil) else {
-      throw ValidationError(text.isEmpty ? "give texts, or --file with documents" : "give texts or --file, not both")
+    guard text.isEmpty || file == nil else { throw ValidationError("give texts or --file, not both") }
+    guard !text.isEmpty || file != nil || hasPipedInput else {
+      throw ValidationError("give texts, or --file with documents (- is standard input)")
     }
   }
 
   /// The texts.
   func read() throws -> [String] {
-    guard let file else { return text }
-    return try Self.documents(of: file)
+    text.isEmpty ? try Self.documents(of: file ?? "-") : text
   }
 
-  /// The documents of a file, at least one.
+  /// The documents of a file, at least one; `-` is standard input.
   static func documents(of file: String) throws -> [String] {
-    let documents = try readDocuments(URL(filePath: file))
-    guard !documents.isEmpty else { throw AlignmentError.text(reason: "\(file) holds no documents") }
+    let documents = try readDocuments(inputFile(file))
+    guard !documents.isEmpty else {
+      throw AlignmentError.text(reason: "\(file == "-" ? "standard input" : file) holds no documents")
+    }
     return documents
   }
 }

@@ -16,7 +16,8 @@ struct Pretrain: ParsableCommand {
 
   @Option(
     help: .init(
-      "YAML file with the settings; see Sources/EmbeddedAssets/tinystories/pretraining.yaml.", valueName: "file"))
+      "YAML file with the settings; see Sources/EmbeddedAssets/tinystories/pretraining.yaml. (default: its settings)",
+      valueName: "file"))
   var config: String?
 
   @Option(help: .init("Text file with the documents; may be given several times.", valueName: "file"))
@@ -24,7 +25,7 @@ struct Pretrain: ParsableCommand {
 
   @Option(
     help: .init(
-      "Text file in the same form that is trained on but never held out, such as text that a model wrote.",
+      "Text file in the same form that is trained on but never held out, such as text that a model wrote. (default: none)",
       valueName: "file"))
   var addedData: [String] = []
 
@@ -39,7 +40,7 @@ struct Pretrain: ParsableCommand {
 
   func run() throws {
     let stop = InterruptSignal()
-    let configuration = try config.map { try PretrainingConfiguration(file: URL(filePath: $0)) } ?? .init()
+    let configuration = try config.map { try PretrainingConfiguration(file: inputFile($0)) } ?? .init()
     let documents = try data.flatMap { try TextOptions.documents(of: $0) }
     let added = try addedData.flatMap { try TextOptions.documents(of: $0) }
     let folder = URL(filePath: out, directoryHint: .isDirectory)

@@ -28,7 +28,9 @@ struct Pull: ParsableCommand {
       "ORGANISATION/NAME, with @REVISION and :FILE where wanted; or smollm2, or minilm.", valueName: "name"))
   var name: String
   @Option(
-    help: .init("File to take, of a repository with several GGUF files; a part like Q4_K_M will do.", valueName: "file")
+    help: .init(
+      "File to take, of a repository with several GGUF files; a part like Q4_K_M will do. (default: the only one)",
+      valueName: "file")
   )
   var file: String?
   @Option(

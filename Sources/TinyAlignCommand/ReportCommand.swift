@@ -16,7 +16,7 @@ struct Report: ParsableCommand {
 
   @Argument(help: "Run folders.")
   var runs: [String]
-  @Option(help: .init("SVG file to write a figure of all runs to.", valueName: "file"))
+  @Option(help: .init("SVG file to write a figure of all runs to. (default: none)", valueName: "file"))
   var compare: String?
   @Flag(help: "Also write metrics.csv and samples.csv into each run folder.")
   var csv = false

@@ -23,9 +23,11 @@ struct Sample: ParsableCommand {
     help: .init(
       "1 is the model's own distribution; lower is safer, 0 always takes the most likely token.", valueName: "x"))
   var temperature: Float = 0.8
-  @Option(help: .init("Draw from this many of the most likely tokens only.", valueName: "n"))
+  @Option(help: .init("Draw from this many of the most likely tokens only. (default: all)", valueName: "n"))
   var topK: Int?
-  @Option(help: .init("Draw from the most likely tokens that together reach this probability only.", valueName: "x"))
+  @Option(
+    help: .init(
+      "Draw from the most likely tokens that together reach this probability only. (default: all)", valueName: "x"))
   var topP: Float?
   @Option(help: .init("What random numbers are drawn with: the same seed tells the same stories.", valueName: "n"))
   var seed: UInt64 = 1
@@ -51,8 +53,10 @@ struct Sample: ParsableCommand {
     let settings = Storyteller.Settings(
       maxNewTokens: maxNewTokens, filter: SamplingFilter(temperature: temperature, topK: topK, topP: topP), seed: seed)
     let teller = Storyteller(textModel)
-    let chat = PromptSet.Chat(wrapsTexts: prompts.chat ?? false, system: prompts.system)
-    let read = try textModel.read(promptSet(), newTokens: maxNewTokens, chat: chat)
+    let chat = PromptSet.Chat(wrapsTexts: self.prompts.chat ?? false, system: self.prompts.system)
+    let prompts = try promptSet()
+    if chat.system != nil, !chat.wrapsTexts { try prompts.checkSystemMessage() }
+    let read = try textModel.read(prompts, newTokens: maxNewTokens, chat: chat)
     guard read.count <= 1_000_000 / count else {
       throw ValidationError("-n is \(count), for \(read.count) prompts; a million stories at most are told at once")
     }
@@ -78,7 +82,7 @@ struct Sample: ParsableCommand {
   }
 
   private func promptSet() throws -> PromptSet {
-    if let file = prompts.prompts { return try PromptSet(file: URL(filePath: file), column: prompts.promptColumn) }
+    if let file = prompts.prompts { return try PromptSet(file: inputFile(file), column: prompts.promptColumn) }
     return PromptSet(texts: prompts.prompt.isEmpty ? ["Once upon a time"] : prompts.prompt)
   }
 

@@ -65,17 +65,22 @@ struct Tokenize: ParsableCommand {
 
   @Option(help: .init("Model: a folder with a tokenizer, or tinystories.", valueName: "model"))
   var model = EmbeddedModel.name
-  @Option(help: .init("Comma-separated token ids to turn into text.", valueName: "ids"))
+  @Option(help: .init("Comma-separated token ids to turn into text. (default: none)", valueName: "ids"))
   var decode: String?
-  @Argument(help: "Texts. (default: those of --file)")
+  @Argument(help: "Texts. (default: those of --file, or of a pipe)")
   var text: [String] = []
-  @Option(help: .init("Text file with documents separated by lines that read <|endoftext|>.", valueName: "file"))
+  @Option(
+    help: .init(
+      "Text file with documents separated by lines that read <|endoftext|>; - is standard input. (default: none)",
+      valueName: "file"))
   var file: String?
   @OptionGroup var common: CommonOptions
 
   func validate() throws {
     let sources = [!text.isEmpty, file != nil, decode != nil].count { $0 }
-    guard sources == 1 else { throw ValidationError("give one of: texts, --file, --decode") }
+    guard sources == 1 || sources == 0 && hasPipedInput else {
+      throw ValidationError("give one of: texts, --file, --decode")
+    }
   }
 
   func run() throws {
@@ -92,7 +97,7 @@ struct Tokenize: ParsableCommand {
       try write(ids, tokenizer, text: tokenizer.decode(ids))
       return
     }
-    let texts = try file.map { try TextOptions.documents(of: $0) } ?? text
+    let texts = text.isEmpty ? try TextOptions.documents(of: file ?? "-") : text
     for text in texts { try write(tokenizer.encode(text), tokenizer, text: nil) }
   }
 

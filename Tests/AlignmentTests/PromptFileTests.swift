@@ -110,7 +110,8 @@ struct PromptFileTests {
   @Test func `a JSON list has objects or texts`() throws {
     #expect(try texts("[\"a\",\n {\"prompt\": \"b\"}]\n", "p.json") == ["a", "b"])
     #expect(try read("[\"a\", \"b\"]", "p.json").prompts.map(\.origin) == ["p.json, element 1", "p.json, element 2"])
-    expectError("list", in: "{\"prompt\": \"a\"}", "p.json")
+    // An object a line, as many tools write it under this name.
+    #expect(try texts("{\"prompt\": \"a\"}\n{\"prompt\": \"b\"}\n", "p.json") == ["a", "b"])
     expectError("element 2", "empty", in: "[\"a\", \"\"]", "p.json")
     expectError("element 2", "no prompt", in: "[\"a\", 5]", "p.json")
     expectError("no prompts", in: "[]", "p.json")
@@ -144,7 +145,7 @@ struct PromptFileTests {
         let error = #expect(throws: AlignmentError.self) {
           try PromptSet(contents: contents, path: name, column: nil)
         }
-        #expect(error?.description == "\(name), line 3: this is not UTF-8")
+        #expect(error?.description.hasPrefix("\(name), line 3: this is not UTF-8; ") == true)
       }
     }
     #expect(throws: AlignmentError.self) {

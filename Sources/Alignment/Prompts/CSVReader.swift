@@ -1,6 +1,7 @@
 import Foundation
 
 /// Rows of comma-separated values as RFC 4180 has them: fields in double quotes may hold commas, line breaks and doubled quotes.
+/// With tabs in the place of commas, the tab-separated values that spreadsheets and pandas write.
 ///
 /// Lines may end in LF or CR LF; blank lines are skipped.
 struct CSVReader {
@@ -13,17 +14,18 @@ struct CSVReader {
   private let bytes: Data
   private var index: Data.Index
   private var line = 1
+  private let separator: UInt8
   private let failure: (Int, String) -> AlignmentError
 
   /// A reader of a file's bytes, which are UTF-8; `failure` makes errors of a line and a reason.
-  init(_ bytes: Data, failure: @escaping (Int, String) -> AlignmentError) {
+  init(_ bytes: Data, separator: UInt8 = UInt8(ascii: ","), failure: @escaping (Int, String) -> AlignmentError) {
     self.bytes = bytes
+    self.separator = separator
     self.failure = failure
     index = bytes.startIndex
   }
 
   private static let quote = UInt8(ascii: "\"")
-  private static let comma = UInt8(ascii: ",")
   private static let newline = UInt8(ascii: "\n")
   private static let carriageReturn = UInt8(ascii: "\r")
 
@@ -40,7 +42,7 @@ struct CSVReader {
     while row.fields.count < Self.mostFields {
       row.fields.append(index < bytes.endIndex && bytes[index] == Self.quote ? try quoted() : try plain())
       guard index < bytes.endIndex else { return row }
-      if bytes[index] == Self.comma {
+      if bytes[index] == separator {
         index += 1
       } else if skipLineEnd() {
         return row
@@ -70,7 +72,7 @@ struct CSVReader {
     let start = index
     while index < bytes.endIndex {
       let byte = bytes[index]
-      if byte == Self.comma || byte == Self.newline { break }
+      if byte == separator || byte == Self.newline { break }
       if byte == Self.quote { throw failure(line, "a quote inside a field that does not begin with one") }
       index += 1
     }

@@ -13,13 +13,14 @@ extension PromptSet {
   /// The most prompts.
   private static let mostPrompts = 1_000_000
 
-  /// The prompts of a file, by the end of its name.
+  /// The prompts of a file, a pipe or standard input, by the end of its name or, where that says nothing, by how it begins.
   ///
-  /// - `.jsonl`: an object a line; the prompt is under the key `prompt`, or else `messages`: a text, or a list of messages with `role` and
+  /// - `.jsonl`: an object a line, or one after the other; the prompt is under the key `prompt`, or else `messages`: a text, or a list of messages with `role` and
   ///   `content`. What the assistant says at the end of such a list is left out: it is to be found anew.
-  /// - `.json`: a list of such objects, or of texts.
-  /// - `.csv`: a header, then rows (RFC 4180); the prompt is in the column `prompt`.
-  /// - any other name: a prompt a line or, where lines read `<|endoftext|>`, documents between them.
+  /// - `.json`: a list of such objects, or of texts; or an object a line.
+  /// - `.csv`, and `.tsv` with tabs: a header, then rows (RFC 4180); the prompt is in the column `prompt`.
+  /// - any other name: a prompt a line or, where lines read `<|endoftext|>`, documents between them; JSON objects are told by
+  ///   the first.
   ///
   /// A byte order mark is not part of a file's text. Prompts that stand several times are kept.
   ///
@@ -27,32 +28,37 @@ extension PromptSet {
   /// - Throws: ``AlignmentError/text(reason:)`` that names the file and line: for a file that cannot be read, is not UTF-8 or too
   ///   large, for an empty prompt, and for what is no prompt.
   public init(file: URL, column: String? = nil) throws {
-    let path = file.path
+    let path = displayName(file)
+    let isStream = isStream(file)
     let data: Data
     do {
       data = try readFile(file)
     } catch {
       throw AlignmentError.text(reason: "\(path) cannot be read: \(error)")
     }
-    try self.init(contents: data, path: path, column: column)
+    try self.init(contents: data, path: path, column: column, isStream: isStream)
   }
 
   /// See ``init(file:column:)``; `path` is what errors call the file.
-  package init(contents: Data, path: String, column: String?) throws {
-    let format = path.split(separator: ".").last.map { $0.lowercased() } ?? ""
-    let limit = format == "json" ? Self.largestJSON : Self.largestFile
+  package init(contents: Data, path: String, column: String?, isStream: Bool = false) throws {
+    guard let format = PromptFormat(name: path, bytes: contents, column: column, isStream: isStream) else {
+      throw AlignmentError.text(
+        reason: "\(path) is in no format that prompts are read from; write them as .jsonl, .csv, .tsv or .txt")
+    }
+    let limit = format == .jsonList ? Self.largestJSON : Self.largestFile
     guard contents.count <= limit else {
       throw AlignmentError.text(
         reason: "\(path) has \(contents.count >> 20) MiB, more than the \(limit >> 20) MiB that are read"
-          + (format == "json" ? "; put an object on each line of a .jsonl file instead" : ""))
+          + (format == .jsonList ? "; put an object on each line of a .jsonl file instead" : ""))
     }
     var reader = PromptReader(path: path, column: column, contents)
     try reader.checkText()
     switch format {
-    case "jsonl", "ndjson": try reader.readJSONLines()
-    case "json": try reader.readJSONList()
-    case "csv": try reader.readCSV()
-    default: try reader.readText()
+    case .jsonLines: try reader.readJSONLines()
+    case .jsonList: try reader.readJSONList()
+    case .csv: try reader.readTable(separator: ",")
+    case .tsv: try reader.readTable(separator: "\t")
+    case .text: try reader.readText()
     }
     guard !reader.prompts.isEmpty else { throw AlignmentError.text(reason: "\(path) holds no prompts") }
     self.init(reader.prompts)
@@ -82,7 +88,7 @@ extension PromptSet {
     /// Refuses what is not UTF-8.
     func checkText() throws {
       for line in lines where String(validating: line.bytes, as: UTF8.self) == nil {
-        throw failure(line.number, "this is not UTF-8")
+        throw failure(line.number, "this is not UTF-8; \(utf8Advice)")
       }
     }
 
@@ -107,11 +113,11 @@ extension PromptSet {
 
     mutating func readText() throws {
       if column != nil {
-        throw AlignmentError.text(reason: "\(path) has no columns; --prompt-column is for .jsonl, .json and .csv files")
+        throw AlignmentError.text(
+          reason: "\(path) has no columns; --prompt-column is for .jsonl, .json, .csv and .tsv files")
       }
-      let separator = Array("<|endoftext|>".utf8)
-      if lines.contains(where: { $0.bytes.elementsEqual(separator) }) {
-        try readDocuments(separator)
+      if lines.contains(where: { isDocumentSeparator($0.bytes) }) {
+        try readDocuments()
         return
       }
       var blank: Int?
@@ -128,8 +134,8 @@ extension PromptSet {
       }
     }
 
-    /// Documents between lines that are the separator; line breaks around a document are not part of it.
-    private mutating func readDocuments(_ separator: [UInt8]) throws {
+    /// Documents between lines that separate them; line breaks around a document are not part of it.
+    private mutating func readDocuments() throws {
       var first: FileLines.Element?
       var end = bytes.startIndex
       func document() -> (text: String, line: Int)? {
@@ -137,7 +143,7 @@ extension PromptSet {
         first.map { (String(decoding: bytes[$0.bytes.startIndex..<end], as: UTF8.self), $0.number) }
       }
       for line in lines {
-        if line.bytes.elementsEqual(separator) {
+        if isDocumentSeparator(line.bytes) {
           if let (text, number) = document() { try append(text, line: number) }
           first = nil
         } else if !line.bytes.isEmpty {
@@ -151,7 +157,16 @@ extension PromptSet {
     // MARK: - JSON
 
     mutating func readJSONLines() throws {
-      for line in lines where line.bytes.contains(where: { !Self.isBlank($0) }) {
+      // Where the first line is no object by itself, objects go over several lines, as jq prints them.
+      if let first = lines.first(where: { !$0.bytes.allSatisfy(PromptFormat.isBlank) }),
+        first.bytes.contains(UInt8(ascii: "{")), (try? parse(first.bytes, first.number)) == nil
+      {
+        for object in JSONObjects(bytes) {
+          try append(try parse(object.bytes, object.line), at: "line \(object.line)")
+        }
+        return
+      }
+      for line in lines where line.bytes.contains(where: { !PromptFormat.isBlank($0) }) {
         guard line.bytes.count <= PromptSet.largestJSON else {
           throw failure(
             line.number, "the line has more than the \(PromptSet.largestJSON >> 20) MiB that are read at once")
@@ -166,8 +181,6 @@ extension PromptSet {
       }
       for (index, element) in elements.enumerated() { try append(element, at: "element \(index + 1)") }
     }
-
-    private static func isBlank(_ byte: UInt8) -> Bool { byte == 0x20 || byte == 0x09 || byte == 0x0D }
 
     private func parse(_ text: Data, _ line: Int) throws -> JSONValue {
       do {
@@ -221,10 +234,10 @@ extension PromptSet {
       return names.isEmpty ? "no key at all" : shown + (names.count > 8 ? ", …" : "")
     }
 
-    // MARK: - CSV
+    // MARK: - Tables
 
-    mutating func readCSV() throws {
-      var table = CSVReader(bytes) { [path] line, reason in
+    mutating func readTable(separator: Unicode.Scalar) throws {
+      var table = CSVReader(bytes, separator: UInt8(ascii: separator)) { [path] line, reason in
         AlignmentError.text(reason: "\(path), line \(line): \(reason)")
       }
       guard let header = try table.nextRow() else { return }

@@ -13,7 +13,7 @@ final class ExportFile {
   /// - Throws: `RunError.cannotWrite`.
   init(creating url: URL) throws {
     self.url = url
-    descriptor = open(url.path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0o644)
+    descriptor = open(url.path, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0o666)
     guard descriptor >= 0 else { throw Self.error(url) }
   }
 
