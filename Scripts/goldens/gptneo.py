@@ -12,7 +12,8 @@ import json
 import common
 import torch
 from safetensors.torch import load_file
-from transformers import GPTNeoConfig, get_cosine_schedule_with_warmup, get_linear_schedule_with_warmup
+from transformers import (GPTNeoConfig, get_constant_schedule_with_warmup, get_cosine_schedule_with_warmup,
+                          get_cosine_with_min_lr_schedule_with_warmup, get_linear_schedule_with_warmup)
 
 
 def model(generator, folder, **sizes):
@@ -22,14 +23,19 @@ def model(generator, folder, **sizes):
 
 
 def schedules():
-    """Factors by transformers: lambda(step) of a warm-up of warmup + 1 steps."""
+    """The factors of transformers' schedules for each step, counted from 0."""
+    makers = [("constant", 0, get_constant_schedule_with_warmup), ("linear", 0, get_linear_schedule_with_warmup),
+              ("cosine", 0, get_cosine_schedule_with_warmup), ("cosine", 0.02, get_cosine_with_min_lr_schedule_with_warmup)]
     cases = []
-    for warmup, total in [(0, 10), (3, 12), (1, 5), (7, 40)]:
-        for shape, make in [("linear", get_linear_schedule_with_warmup), ("cosine", get_cosine_schedule_with_warmup)]:
+    for warmup, total in [(0, 1), (0, 10), (3, 12), (1, 5), (7, 40), (4, 4)]:
+        for shape, final, make in makers:
             optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-            factor = make(optimizer, warmup + 1, total).lr_lambdas[0]
-            factors = [factor(step) for step in range(1, total + 1)]
-            cases.append({"shape": shape, "warmup": warmup, "total": total, "factors": factors})
+            settings = {} if shape == "constant" else {"num_training_steps": total}
+            if final:
+                settings["min_lr_rate"] = final
+            factor = make(optimizer, num_warmup_steps=warmup, **settings).lr_lambdas[0]
+            cases.append({"shape": shape, "warmup": warmup, "total": total, "final": final,
+                          "factors": [factor(step) for step in range(total)]})
     return cases
 
 

@@ -10,6 +10,8 @@ public enum AlignmentError: Error, Equatable, Sendable, CustomStringConvertible,
   case model(name: String, reason: String)
   /// A text that cannot be used.
   case text(reason: String)
+  /// A prompt that leaves no room for what is to follow it.
+  case longPrompt(reason: String)
   /// Training went wrong at a step.
   case diverged(step: Int, reason: String)
 
@@ -19,7 +21,7 @@ public enum AlignmentError: Error, Equatable, Sendable, CustomStringConvertible,
     case .setting(let name, let reason): "\(name) \(reason)"
     case .recipe(let file, let reason): "\(file): \(reason)"
     case .model(let name, let reason): "model '\(name)' \(reason)"
-    case .text(let reason): reason
+    case .text(let reason), .longPrompt(let reason): reason
     case .diverged(let step, let reason): "step \(step): \(reason)"
     }
   }
@@ -31,7 +33,7 @@ public enum AlignmentError: Error, Equatable, Sendable, CustomStringConvertible,
   public var isUsageError: Bool {
     switch self {
     case .setting, .recipe: true
-    case .model, .text, .diverged: false
+    case .model, .text, .longPrompt, .diverged: false
     }
   }
 }

@@ -3,13 +3,17 @@ public import Foundation
 public import Runs
 import Transformers
 
-/// What a run says while it goes on with what is in its folder.
-public enum ResumeEvent: Sendable, Equatable {
+/// What a run says beside its steps.
+public enum RunEvent: Sendable, Equatable {
   /// The folder has all of the first `finished` steps; those after `state` are done once more, to see that they come out the same.
   case resumed(finished: Int, state: Int)
   /// A step came out otherwise than it was recorded: by another program or on another processor. It and what follows is
   /// written again.
   case differs(step: Int)
+  /// A step was not applied, since a number of it was not finite.
+  case skipped(SkippedStep)
+  /// All advantages of a step were 0, so that there was nothing to learn from and the model stays as it is.
+  case unmoved(step: Int)
 }
 
 extension AlignmentRun {
@@ -19,12 +23,13 @@ extension AlignmentRun {
   ///   - folder: where the run goes; it must not hold anything yet.
   ///   - willStart: called once the folder is there.
   ///   - stateInterval: seconds between the states that a run can be resumed from; what came after the last is done again.
+  ///   - notice: called with what there is to say beside the steps.
   ///   - report: called after each step with its metrics and samples, once all of the step is in the folder.
   ///   - shouldStop: asked between steps.
   /// - Returns: how it ended. Of a run that was asked to stop before its first step was done nothing is left.
   /// - Throws: what made the run fail; the folder then says so, and keeps the last state as a checkpoint.
   public func run(
-    in folder: URL, stateInterval: Double = 30, willStart: () -> Void = {},
+    in folder: URL, stateInterval: Double = 30, willStart: () -> Void = {}, notice: (RunEvent) -> Void = { _ in },
     report: (StepMetrics, [SampleRecord]) -> Void, shouldStop: () -> Bool
   ) throws -> Outcome {
     let writer = try RunWriter(folder: folder, manifest: manifest)
@@ -32,7 +37,7 @@ extension AlignmentRun {
     try writer.write(promptLabels)
     try keepPromptStream(writer)
     willStart()
-    let outcome = try train(writer, from: 0, replaying: nil, stateInterval, { _ in }, report, shouldStop)
+    let outcome = try train(writer, from: 0, replaying: nil, stateInterval, notice, report, shouldStop)
     if case .interrupted(afterStep: 0) = outcome { writer.discard() }
     return outcome
   }
@@ -41,12 +46,12 @@ extension AlignmentRun {
   ///
   /// - Parameters:
   ///   - stateInterval: seconds between the states that a run can be resumed from.
-  ///   - notice: called with what there is to say about the folder.
+  ///   - notice: called with what there is to say about the folder and beside the steps.
   ///   - report: called after each step that was not done before.
   ///   - shouldStop: asked between steps.
   /// - Throws: what made the run fail, as ``run(in:willStart:report:shouldStop:)`` does.
   public func resume(
-    in folder: URL, stateInterval: Double = 30, notice: (ResumeEvent) -> Void = { _ in },
+    in folder: URL, stateInterval: Double = 30, notice: (RunEvent) -> Void = { _ in },
     report: (StepMetrics, [SampleRecord]) -> Void, shouldStop: () -> Bool
   ) throws -> Outcome {
     let writer = try RunWriter(
@@ -56,6 +61,14 @@ extension AlignmentRun {
       ))
     defer { writer.close() }
     try writer.write(promptLabels)
+    if manifest.earlierPlans != writer.manifest.earlierPlans
+      || recipe.steps != writer.manifest.recipe["steps"]?.integerValue
+    {
+      try writer.update {
+        $0.recipe = manifest.recipe
+        $0.earlierPlans = manifest.earlierPlans
+      }
+    }
     removeUnfinishedFiles(in: folder)
     removeUnfinishedFiles(in: RunFolder.checkpoint(step: 0, in: folder).deletingLastPathComponent())
     let file = folder.appending(path: RunFolder.trainingState)
@@ -73,13 +86,14 @@ extension AlignmentRun {
 
   private func train(
     _ writer: RunWriter, from state: Int, replaying recorded: RecordedSteps?, _ stateInterval: Double,
-    _ notice: (ResumeEvent) -> Void, _ report: (StepMetrics, [SampleRecord]) -> Void, _ shouldStop: () -> Bool
+    _ notice: (RunEvent) -> Void, _ report: (StepMetrics, [SampleRecord]) -> Void, _ shouldStop: () -> Bool
   ) throws -> Outcome {
     var completed = state
     var finished = writer.finishedSteps
     // Where writing about a step failed, the model is a step ahead of what the folder tells.
     var isAhead = false
     var saving = StateSaving(trainer.state, writer, interval: stateInterval)
+    var skippedInARow = (0..<state).prefix { writer.skippedSteps.contains(state - $0) }.count
     do {
       if StoryFollower.follows(completed) { try follow(completed, writer) }
       while completed < recipe.steps, !shouldStop() {
@@ -94,16 +108,20 @@ extension AlignmentRun {
         if number > finished { try write(done, writer) }
         isAhead = false
         completed = number
+        if case .skipped = done { skippedInARow += 1 } else { skippedInARow = 0 }
+        if number > finished { try tell(done, skippedInARow, notice) }
         if StoryFollower.follows(completed) { try follow(completed, writer) }
         try saveRegularCheckpoint(completed, writer)
         try saving.save(afterStep: completed)
-        if number > finished, case .applied(let metrics, let samples) = done { report(metrics, samples) }
+        if number > finished, case .applied(let metrics, let samples, _) = done { report(metrics, samples) }
       }
       if completed < recipe.steps, completed > state { try saving.save(afterStep: completed, isDue: true) }
       // Where it was stopped before it came to where it had been, there is nothing new to keep.
       if completed > 0, completed >= finished {
         try saveCheckpoint(completed, writer)
-        try removeCheckpoints(in: writer.folder, before: completed)
+        let final = completed == recipe.steps ? try measureModel(afterStep: completed) : nil
+        try writer.update { $0.finalModel = final }
+        try removeCheckpoints(in: writer.folder, before: completed, final: final)
         if !StoryFollower.follows(completed) { try follow(completed, writer, isLast: true) }
       }
     } catch {
@@ -119,9 +137,42 @@ extension AlignmentRun {
       try writer.update(status: .interrupted)
       return .interrupted(afterStep: max(completed, finished))
     }
+    // A run that is made longer goes on from here; without it, it would do all steps once more to get here.
+    try? saving.save(afterStep: completed, isDue: true)
     try writer.update(status: .finished)
-    saving.remove()
     return .finished
+  }
+
+  /// Steps in a row that may be skipped before the run stops.
+  private static let mostSkippedInARow = 5
+
+  /// Says what came of a step where that is not metrics.
+  ///
+  /// - Throws: ``AlignmentError/diverged(step:reason:)`` where one step after the other is skipped.
+  private func tell(_ done: Done, _ skippedInARow: Int, _ notice: (RunEvent) -> Void) throws {
+    switch done {
+    case .applied(let metrics, _, let isUpdate):
+      if !isUpdate { notice(.unmoved(step: metrics.step)) }
+    case .skipped(let step):
+      notice(.skipped(step))
+      guard skippedInARow < min(Self.mostSkippedInARow, recipe.steps) else {
+        throw AlignmentError.diverged(
+          step: step.step, reason: "\(skippedInARow) steps in a row could not be applied, the last since \(step.reason)"
+        )
+      }
+    }
+  }
+
+  /// The numbers of the model as it is: those of the next step's roll-out, without its update. None where they are not finite.
+  private func measureModel(afterStep step: Int) throws -> RunManifest.FinalModel? {
+    do {
+      let metrics = StepMetrics(try trainer.measure(step + 1), number: step, seconds: 0)
+      return .init(
+        step: step, rewardMean: metrics.rewardMean, klForward: metrics.klForward, klReverse: metrics.klReverse,
+        entropy: metrics.entropy)
+    } catch AlignmentError.diverged {
+      return nil
+    }
   }
 
   /// Saves the checkpoint that the recipe asks for after a step, and removes those that it does not keep.
@@ -130,17 +181,24 @@ extension AlignmentRun {
     if !FileManager.default.fileExists(atPath: writer.checkpointFolder(step: step).path) {
       try saveCheckpoint(step, writer)
     }
-    try removeCheckpoints(in: writer.folder, before: step)
+    try removeCheckpoints(in: writer.folder, before: step, final: nil)
   }
 
   /// Removes the checkpoints that the recipe does not keep, of those up to a step.
-  private func removeCheckpoints(in folder: URL, before step: Int) throws {
+  ///
+  /// - Parameter final: The numbers of the last of them, where it was measured.
+  private func removeCheckpoints(in folder: URL, before step: Int, final: RunManifest.FinalModel?) throws {
     guard let keep = recipe.keep else { return }
     let present = RunFolder.checkpointSteps(in: folder).filter { $0 <= step }
     var kept = Set(present.suffix(keep))
     if let limit = recipe.keepBestBelowKL {
-      let metrics = try RunReader(folder: folder).metrics().filter { present.contains($0.step) && $0.klForward < limit }
-      if let best = metrics.max(by: { $0.rewardMean < $1.rewardMean }) { kept.insert(best.step) }
+      let metrics = try RunReader(folder: folder).metrics()
+      // The next step's roll-out is what the checkpoint's model wrote: a step's numbers are those before its update.
+      let candidates = present.compactMap { step -> (step: Int, reward: Double, kl: Double)? in
+        if let final, final.step == step { return (step, final.rewardMean, final.klForward) }
+        return metrics.first { $0.step > step }.map { (step, $0.rewardMean, $0.klForward) }
+      }
+      if let best = candidates.filter({ $0.kl < limit }).max(by: { $0.reward < $1.reward }) { kept.insert(best.step) }
     }
     for step in present where !kept.contains(step) {
       try FileManager.default.removeItem(at: RunFolder.checkpoint(step: step, in: folder))
@@ -158,7 +216,7 @@ extension AlignmentRun {
 
   /// What came of a step.
   private enum Done {
-    case applied(StepMetrics, [SampleRecord])
+    case applied(StepMetrics, [SampleRecord], isUpdate: Bool)
     case skipped(SkippedStep)
   }
 
@@ -169,7 +227,7 @@ extension AlignmentRun {
     do {
       let step = try trainer.step(number)
       let records = records(of: step, number, seconds: (clock.now - start) / .seconds(1))
-      return .applied(records.metrics, records.samples)
+      return .applied(records.metrics, records.samples, isUpdate: step.isUpdate)
     } catch AlignmentError.diverged(_, let reason) where recipe.nonFinite == .skip {
       return .skipped(SkippedStep(step: number, reason: reason))
     }
@@ -178,14 +236,14 @@ extension AlignmentRun {
   /// Whether a step that was done once more came out as it was recorded.
   private func agrees(_ done: Done, with recorded: RecordedSteps?, _ writer: RunWriter) throws -> Bool {
     switch done {
-    case .applied(let metrics, let samples): try recorded?.agree(samples: samples, metrics: metrics) ?? false
+    case .applied(let metrics, let samples, _): try recorded?.agree(samples: samples, metrics: metrics) ?? false
     case .skipped(let step): writer.skippedSteps.contains(step.step)
     }
   }
 
   private func write(_ done: Done, _ writer: RunWriter) throws {
     switch done {
-    case .applied(let metrics, let samples):
+    case .applied(let metrics, let samples, _):
       try writer.append(samples: samples)
       try writer.append(metrics: metrics)
     case .skipped(let step):
@@ -262,7 +320,4 @@ private struct StateSaving {
     last = clock.now
     cost = (last - start) / .seconds(1)
   }
-
-  /// Removes what a finished run does not need.
-  func remove() { try? FileManager.default.removeItem(at: file) }
 }

@@ -19,11 +19,17 @@ public final class AlignmentRun {
     case interrupted(afterStep: Int)
   }
 
+  /// The reward of a completion without a word, where nothing stands before it: the least that a cosine can be.
+  public static let blankReward: Float = -1
+
   /// The settings.
   public let recipe: Recipe
   /// The model that is trained.
   public let model: TextModel
+  /// What there is to say before the run begins, a line each.
+  public let notes: [String]
   private let reward: any Reward
+  private let history: TrainingHistory
   let trainer: PolicyTrainer
   let follower: StoryFollower
   let manifest: RunManifest
@@ -31,25 +37,32 @@ public final class AlignmentRun {
   /// Loads and checks everything that the recipe names; nothing is written yet.
   ///
   /// - Throws: one clear error for what is missing, damaged or does not fit.
-  public init(recipe: Recipe) throws {
-    try recipe.validate()
-    self.recipe = recipe
-    let original = try TextModel(named: recipe.model)
+  public convenience init(recipe: Recipe) throws { try self.init(recipe: recipe, history: TrainingHistory()) }
+
+  /// Loads and checks everything that the recipe of a run names, which follows the rules that the run began with.
+  package init(recipe given: Recipe, history: TrainingHistory) throws {
+    try given.validate()
+    self.history = history
+    let original = try TextModel(named: given.model)
     model =
-      try recipe.lowRankSettings.map { try original.replacing(original.model.adapted($0, seed: recipe.seed)) }
+      try given.lowRankSettings.map { try original.replacing(original.model.adapted($0, seed: given.seed)) }
       ?? original
+    let recipe = given.fitted(toParameters: model.model.trainedParameters.count)
+    self.recipe = recipe
     let reference = try recipe.reference.map { try TextModel(named: $0) }
     let rewardSource =
       try recipe.rewardModel.map { .folder(URL(filePath: $0, directoryHint: .isDirectory)) }
       ?? RewardModelLocation.source()
-    reward = try SimilarityReward(toward: recipe.toward, embedder: SentenceEmbedder(source: rewardSource))
+    let embedder = try SentenceEmbedder(source: rewardSource)
+    reward = try SimilarityReward(toward: recipe.toward, embedder: embedder, blankReward: history.blankReward)
     trainer = try PolicyTrainer(
       recipe: recipe, model: model,
       // Where an adapter is trained the model itself stays as it is, and both share it.
       reference: reference?.model ?? (model.model.adapter == nil ? model.model.copy() : model.model.withoutAdapter()),
-      reward: reward)
+      reward: reward, history: history)
     follower = StoryFollower(
       model, reference: trainer.referenceModel, reward: reward, prompts: trainer.prompts, recipe: recipe)
+    notes = RunNotes(given: given, recipe: recipe, trainer: trainer, embedder: embedder).lines
     var resolved = recipe
     if trainer.prompts.count > 1 { resolved.samplesPerPrompt = trainer.groupSize }
     // What fitted the memory then need not be what fits when the run is resumed, and it changes the last bits.
@@ -58,7 +71,7 @@ public final class AlignmentRun {
     resolved.weightDecay = trainer.weightDecay
     resolved.lengthNormalizer = trainer.lengthNormalizer
     if let rank = recipe.loraRank { resolved.loraAlpha = recipe.loraAlpha ?? 2 * Double(rank) }
-    manifest = RunManifest(
+    var manifest = RunManifest(
       programVersion: programVersion, recipe: try resolved.json, seed: recipe.seed,
       model: .init(name: recipe.model, sha256: try model.weightsChecksum()),
       reference: try reference.map { .init(name: $0.name, sha256: try $0.weightsChecksum()) },
@@ -71,31 +84,55 @@ public final class AlignmentRun {
           sha256: checksum([try recipe.promptData.map(MappedBytes.init) ?? MappedBytes(file: URL(filePath: file))]))
       },
       platform: platformDescription, threadCount: Threads.count)
+    manifest.trainingRules = history.rules.rawValue
+    manifest.earlierPlans = history.earlierPlans
+    self.manifest = manifest
   }
 
   /// Loads and checks everything that the run in `folder` uses, to go on with it; nothing is written yet.
   ///
+  /// - Parameter steps: The number of steps that the run is to have from now on, more than it has done; nil leaves it as it is. A
+  ///   schedule of the learning rate is then stretched over all of them, for the steps that are still to come.
   /// - Throws: `RunError` where the folder is no run, one clear error where the run is finished, or uses what is not there any more
   ///   or has changed.
-  public convenience init(resuming folder: URL) throws {
-    let manifest = try RunReader(folder: folder).manifest
-    guard manifest.status != .finished else {
-      // It may have been killed before it could do so itself.
-      try? FileManager.default.removeItem(at: folder.appending(path: RunFolder.trainingState))
-      let last = RunFolder.checkpoint(step: manifest.completedSteps, in: folder)
-      throw AlignmentError.text(
-        reason: "the run in \(folder.path) is finished; to train on, start a new run from its last model: "
-          + "tinyalign align --model \(last.path)")
+  public convenience init(resuming folder: URL, steps: Int? = nil) throws {
+    let reader = try RunReader(folder: folder)
+    guard let steps else {
+      guard reader.manifest.status != .finished else {
+        let done = reader.manifest.completedSteps
+        throw AlignmentError.text(
+          reason:
+            "the run in \(folder.path) is finished; to make it longer, held to the same reference, give --steps with "
+            + "more than its \(done) steps, such as --steps \(2 * done)")
+      }
+      try self.init(repeating: folder)
+      return
     }
-    try self.init(repeating: folder)
+    // A line may have been written after the manifest.
+    let done = max(
+      reader.manifest.completedSteps, try reader.metrics().last?.step ?? 0, try reader.skippedSteps().last?.step ?? 0)
+    guard steps > done else {
+      throw AlignmentError.setting(
+        name: "--steps", reason: "is \(steps), and the run in \(folder.path) has done \(done); give more")
+    }
+    try self.init(repeating: folder) { recipe, history in
+      guard steps != recipe.steps else { return }
+      if done > 0 { history.earlierPlans.append(.init(afterStep: done, steps: recipe.steps)) }
+      recipe.steps = steps
+    }
   }
 
   /// Loads and checks everything that the run in `folder` used.
-  convenience init(repeating folder: URL) throws {
+  ///
+  /// - Parameter change: Changes the number of steps.
+  convenience init(repeating folder: URL, _ change: (inout Recipe, inout TrainingHistory) -> Void = { _, _ in }) throws
+  {
     let manifest = try RunReader(folder: folder).manifest
-    try self.init(
-      recipe: try Recipe(json: manifest.recipe, name: folder.appending(path: RunFolder.manifest).path).located(
-        run: folder))
+    let file = folder.appending(path: RunFolder.manifest).path
+    var recipe = try Recipe(json: manifest.recipe, name: file).located(run: folder)
+    var history = try TrainingHistory(manifest, name: file)
+    change(&recipe, &history)
+    try self.init(recipe: recipe, history: history)
     for (now, then) in [
       (self.manifest.model, manifest.model), (self.manifest.reference, manifest.reference),
       (self.manifest.rewardModel, manifest.rewardModel),
@@ -113,6 +150,14 @@ public final class AlignmentRun {
           + prompts.sha256)
     }
   }
+}
+
+extension AlignmentRun {
+  /// The first step that follows the number of steps that the run now has; nil where that was never changed.
+  public var firstStepOfPlan: Int? { history.earlierPlans.last.map { $0.afterStep + 1 } }
+
+  /// The learning rate of a step, counted from 1, by the schedule that the step follows.
+  public func learningRate(step: Int) -> Double { history.learningRate(step: step, of: recipe) }
 }
 
 extension Recipe {

@@ -43,8 +43,10 @@ public final class PolicyTrainer {
     public var flops = 0
     /// Norm of the gradient before it was clipped.
     public var gradientNorm = 0.0
-    /// Learning rate of the update.
+    /// Learning rate of the update; 0 where there was none.
     public var learningRate = 0.0
+    /// Whether the parameters were updated: a step whose advantages are all 0 has nothing to learn from, and changes nothing.
+    public var isUpdate = false
     /// Seconds of each part.
     public var times = PhaseTimes()
 
@@ -61,6 +63,8 @@ public final class PolicyTrainer {
   private let reward: any Reward
   /// The prompts as the model reads them, in the order in which they were given.
   public let prompts: [ModelPrompt]
+  /// The number of prompts that were left out as too long.
+  public let leftOutPrompts: Int
   /// Stories of a step that share a prompt.
   public let groupSize: Int
   private var order: PromptOrder
@@ -70,7 +74,7 @@ public final class PolicyTrainer {
   /// Decoupled weight decay.
   let weightDecay: Double
   private let penalty: KLPenalty
-  private let schedule: LearningRateSchedule
+  private let history: TrainingHistory
   private let optimizer: Optimizer
   private let gradients: FloatBuffer
   private let parts: [Range<Int>]
@@ -82,15 +86,30 @@ public final class PolicyTrainer {
   ///
   /// - Parameter reference: the frozen model; its vocabulary must be the policy's.
   /// - Throws: ``AlignmentError`` where recipe, models and prompt do not fit each other.
-  public init(recipe: Recipe, model: TextModel, reference: any LanguageModel, reward: any Reward) throws {
+  public convenience init(
+    recipe: Recipe, model: TextModel, reference: any LanguageModel, reward: any Reward
+  ) throws {
+    try self.init(recipe: recipe, model: model, reference: reference, reward: reward, history: TrainingHistory())
+  }
+
+  /// Prepares training that goes on by the rules of a run.
+  init(
+    recipe: Recipe, model: TextModel, reference: any LanguageModel, reward: any Reward, history: TrainingHistory
+  ) throws {
     try recipe.validate()
     self.recipe = recipe
+    self.history = history
     textModel = model
     policy = model.model
     self.reward = reward
-    prompts = try model.read(
+    let checksReward = history.rules > .first
+    (prompts, leftOutPrompts) = try model.read(
       recipe.promptSet(), newTokens: recipe.maxNewTokens,
-      chat: PromptSet.Chat(wrapsTexts: recipe.chat, system: recipe.system))
+      chat: PromptSet.Chat(wrapsTexts: recipe.chat, system: recipe.system), long: recipe.longPrompts
+    ) { prompt in
+      guard checksReward, let obstacle = reward.obstacle(after: prompt.lead) else { return }
+      throw AlignmentError.longPrompt(reason: obstacle)
+    }
     groupSize = try recipe.groupSize(promptCount: prompts.count)
     order = PromptOrder(promptCount: prompts.count, perStep: recipe.samples / groupSize, seed: recipe.seed)
     let longest = prompts.reduce(0) { max($0, $1.ids.count) }
@@ -111,8 +130,6 @@ public final class PolicyTrainer {
     weightDecay = recipe.weightDecay ?? (recipe.optimizer == .sgd ? 0 : 0.01)
     penalty = KLPenalty(
       coefficient: Float(recipe.klCoefficient), direction: recipe.klDirection, reduction: recipe.klReduction)
-    schedule = LearningRateSchedule(
-      shape: recipe.learningRateSchedule, warmupSteps: recipe.warmupSteps, totalSteps: recipe.steps)
     optimizer = Optimizer(
       recipe.optimizer == .sgd ? .sgd : .adamW(),
       weightDecay: Float(weightDecay),
@@ -174,7 +191,14 @@ public final class PolicyTrainer {
   /// - Parameter number: the step, counted from 1; it keys the random numbers.
   /// - Throws: what the reward throws; ``AlignmentError/diverged(step:reason:)`` where a reward or the gradient is not
   ///   finite, before anything is updated.
-  public func step(_ number: Int) throws -> Step {
+  public func step(_ number: Int) throws -> Step { try step(number, isMeasurement: false) }
+
+  /// The numbers of the model as it is: those that step `number` would have, without its update.
+  ///
+  /// - Throws: as ``step(_:)`` does.
+  func measure(_ number: Int) throws -> Step { try step(number, isMeasurement: true) }
+
+  private func step(_ number: Int, isMeasurement: Bool) throws -> Step {
     var times = PhaseTimes()
     let stepPrompts = order.prompts(ofStep: number).map { prompts[$0] }
     let groups = PromptGroups(stepPrompts.map(\.ids), groupSize: groupSize)
@@ -204,7 +228,7 @@ public final class PolicyTrainer {
       stories: stories, prompts: storyPrompts, texts: texts, rewards: rewards, advantages: advantages,
       tiedGroups: tiedGroupCount(rewards: rewards, groupSize: groupSize),
       truncatedTexts: truncatedTexts)
-    times.measure(\.backward) { gradients.zero() }
+    if !isMeasurement { times.measure(\.backward) { gradients.zero() } }
     for (index, part) in parts.enumerated() {
       var tree = trees[index].tree
       var paths = stories[part].map { SampledPath(tokens: $0.tokens, nodes: $0.nodes) }
@@ -218,17 +242,21 @@ public final class PolicyTrainer {
       }
       step.nodes += tree.count
       accumulate(
-        tree, paths, firstRow: trees[index].firstRow, advantages: Array(advantages[part]), step: number, into: &step,
-        times: &times)
+        tree, paths, firstRow: trees[index].firstRow, advantages: Array(advantages[part]), step: number,
+        writesGradients: !isMeasurement, into: &step, times: &times)
     }
     let tokens = Double(max(1, step.tokens))
     step.klForward /= tokens
     step.klReverse /= tokens
     step.entropy /= tokens
     try times.measure(\.optimizer) {
-      step.gradientNorm = gradientNorm(gradients)
+      step.gradientNorm = isMeasurement ? 0 : gradientNorm(gradients)
       try checkFinite(step, number)
-      step.learningRate = recipe.learningRate * schedule.factor(step: number)
+      // Without advantages the gradient is that of the KL term alone, and near the reference nothing but rounding, which AdamW would
+      // make as large as any other update; its momentum and the weight decay would move the model, too.
+      guard !isMeasurement, history.updatesWithoutAdvantages || advantages.contains(where: { $0 != 0 }) else { return }
+      step.isUpdate = true
+      step.learningRate = history.learningRate(step: number, of: recipe)
       optimizer.step(
         policy.trainedParameters, gradients: gradients, learningRate: Float(step.learningRate),
         gradientScale: clippingScale(norm: step.gradientNorm, maximum: recipe.maxGradientNorm))
@@ -253,10 +281,10 @@ public final class PolicyTrainer {
         + (story.map { " (seen first in story \($0): \(step.prompts[$0].text)\(step.texts[$0]))" } ?? ""))
   }
 
-  /// Adds the gradient of some of the step's stories, whose tree is in `activations`.
+  /// Adds the numbers of some of the step's stories, whose tree is in `activations`, and where asked for their gradient.
   private func accumulate(
     _ tree: TokenTree, _ paths: [SampledPath], firstRow: Int, advantages: [Float], step number: Int,
-    into step: inout Step, times: inout PhaseTimes
+    writesGradients: Bool, into step: inout Step, times: inout PhaseTimes
   ) {
     let rows = PolicyLossRows(
       paths: paths, advantages: advantages, sampleCount: recipe.samples, lengthNormalizer: Float(lengthNormalizer),
@@ -278,9 +306,11 @@ public final class PolicyTrainer {
       policy.head.evaluate(
         &loss, hidden: activations.hidden.pointer + offset, kept: parts.count == 1 ? keptLogits.elements : nil,
         reference: referenceLogits,
-        gradients: HeadGradients(
-          hidden: hiddenGradient.pointer + offset,
-          weight: policy.adapter == nil ? gradients.pointer + policy.headOffset : nil))
+        gradients: writesGradients
+          ? HeadGradients(
+            hidden: hiddenGradient.pointer + offset,
+            weight: policy.adapter == nil ? gradients.pointer + policy.headOffset : nil) : nil)
+      guard writesGradients else { return }
       policy.backward(tree, activations: activations, hiddenGradient: hiddenGradient, gradients: gradients)
     }
     step.tokenStatistics += paths.map { TokenStatistics($0, rows: rows, firstRow: firstRow, loss: loss) }

@@ -38,6 +38,20 @@ public final class Pretrainer {
     }
   }
 
+  /// What a model that was validated achieved.
+  public struct Validation: Sendable, Equatable {
+    /// Updates until then.
+    public var step: Int
+    /// Bits per byte of the held-out documents.
+    public var bitsPerByte: Double
+
+    /// The validation after `step` updates.
+    public init(step: Int, bitsPerByte: Double) {
+      self.step = step
+      self.bitsPerByte = bitsPerByte
+    }
+  }
+
   /// A stretch of a document that is one training sequence.
   private struct Piece {
     var document: Int
@@ -128,8 +142,11 @@ public final class Pretrainer {
   /// - Parameters:
   ///   - report: called after each update; false ends training.
   ///   - save: called when a validation was the best so far.
+  /// - Returns: the best validation, that of the model that was saved last; nil where training ended before the first one.
   /// - Throws: ``AlignmentError/diverged(step:reason:)`` and whatever `save` throws.
-  public func train(report: (Progress) throws -> Bool, save: (Double) throws -> Void) throws {
+  @discardableResult public func train(
+    report: (Progress) throws -> Bool, save: (Validation) throws -> Void
+  ) throws -> Validation? {
     let passBatches = batches(pass: 0).count
     let totalSteps = max(1, Int((configuration.passes * Double(passBatches)).rounded()))
     let schedule = LearningRateSchedule(
@@ -144,7 +161,7 @@ public final class Pretrainer {
     let hiddenGradient = FloatBuffer(count: capacity * model.hiddenSize, isZeroed: false)
     let clock = ContinuousClock()
     let start = clock.now
-    var best = Double.infinity
+    var best: Validation?
     var withoutProgress = 0
     var tokens = 0
     var step = 0
@@ -167,20 +184,26 @@ public final class Pretrainer {
         if step % configuration.validateEvery == 0 || step == totalSteps {
           let value = validationBitsPerByte()
           bitsPerByte = value
-          withoutProgress = value < best ? 0 : withoutProgress + 1
-          if value < best {
-            best = value
-            try save(value)
+          guard value.isFinite else {
+            throw AlignmentError.diverged(step: step, reason: "the validation is not finite; lower learning_rate")
+          }
+          let isBest = best.map { value < $0.bitsPerByte } ?? true
+          withoutProgress = isBest ? 0 : withoutProgress + 1
+          if isBest {
+            let validation = Validation(step: step, bitsPerByte: value)
+            best = validation
+            try save(validation)
           }
         }
         let isWanted = try report(
           Progress(
             step: step, totalSteps: totalSteps, tokens: tokens, loss: loss, validationBitsPerByte: bitsPerByte,
             learningRate: learningRate, gradientNorm: norm, seconds: (clock.now - start) / .seconds(1)))
-        if !isWanted || configuration.patience.map({ withoutProgress >= $0 }) ?? false { return }
+        if !isWanted || configuration.patience.map({ withoutProgress >= $0 }) ?? false { return best }
       }
       pass += 1
     }
+    return best
   }
 
   /// Adds the gradient of a batch's mean cross-entropy; returns that, in nats, and the number of targets.

@@ -48,6 +48,8 @@ public struct Recipe: Codable, Sendable, Equatable {
   public var chat = false
   /// A system message before each user's message; nil leaves it to the chat template.
   public var system: String?
+  /// What is done with prompts that are too long.
+  public var longPrompts = LongPromptHandling.refuse
   /// What stories are steered toward: their reward is the cosine similarity of their embedding to this text's.
   public var toward = "cat"
   /// Updates.
@@ -64,6 +66,9 @@ public struct Recipe: Codable, Sendable, Equatable {
   public var optimizer = OptimizerName.adamw
   /// Learning rate at its highest.
   public var learningRate = 1e-4
+  /// Whether ``learningRate`` is the preset's for the model in this program, and nobody has chosen it for this one: larger models then
+  /// take smaller updates.
+  var isLearningRateDefault = false
   /// How the learning rate changes.
   public var learningRateSchedule = LearningRateSchedule.Shape.constant
   /// Steps until the learning rate is at its highest.
@@ -132,6 +137,8 @@ public struct Recipe: Codable, Sendable, Equatable {
     case chat
     /// See ``Recipe/system``.
     case system
+    /// See ``Recipe/longPrompts``.
+    case longPrompts = "long_prompts"
     /// See ``Recipe/toward``.
     case toward
     /// See ``Recipe/steps``.
@@ -209,6 +216,7 @@ public struct Recipe: Codable, Sendable, Equatable {
     try readOptional(.promptColumn, &promptColumn)
     try read(.chat, &chat)
     try readOptional(.system, &system)
+    try decodeChoice(values, .longPrompts, &longPrompts)
     try read(.toward, &toward)
     try read(.steps, &steps)
     try read(.samples, &samples)

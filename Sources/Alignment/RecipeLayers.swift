@@ -11,6 +11,11 @@ public struct RecipeLayers {
   private let name: String
   private let keysOfFile: Set<String>?
   private var changed: Set<Recipe.CodingKeys> = []
+  /// Whether the learning rate is a choice for this run, and not that of the default preset.
+  private var hasChosenLearningRate: Bool {
+    let key = Recipe.CodingKeys.learningRate
+    return changed.contains(key) || keysOfFile?.contains(key.rawValue) ?? (name != Self.defaultName)
+  }
   /// Whether a setting was put on top.
   public var isChanged: Bool { !changed.isEmpty }
 
@@ -120,6 +125,7 @@ public struct RecipeLayers {
   public func resolved() throws -> Recipe {
     let node = Node.mapping(.init(mapping.map { (Node($0.key), $0.value) }))
     var recipe = try decodeYAML(Recipe.self, from: node, name: name)
+    recipe.isLearningRateDefault = !hasChosenLearningRate
     try recipe.validate()
     try recipe.readPromptStream()
     try recipe.checkSystemMessage()

@@ -170,13 +170,20 @@ public struct TextModel: Sendable {
     guard !ids.isEmpty else {
       throw AlignmentError.setting(name: "--prompt", reason: "is empty; give a text to continue")
     }
-    guard ids.count + newTokens <= model.contextLength else {
-      throw AlignmentError.model(
-        name: name,
-        reason: "has a context of \(model.contextLength) tokens, too short for a prompt of \(ids.count) "
+    try checkRoom(for: newTokens, after: ids)
+    return ids
+  }
+
+  /// Refuses a prompt that leaves no room in the context.
+  ///
+  /// - Throws: ``AlignmentError/longPrompt(reason:)``.
+  func checkRoom(for newTokens: Int, after prompt: [Int]) throws {
+    guard prompt.count + newTokens <= model.contextLength else {
+      throw AlignmentError.longPrompt(
+        reason:
+          "model '\(name)' has a context of \(model.contextLength) tokens, too short for a prompt of \(prompt.count) "
           + "and \(newTokens) new tokens")
     }
-    return ids
   }
 
   /// Writes a Hugging Face folder, whole or not at all: the network as it is now, the tokenizer as it came.

@@ -76,6 +76,14 @@ public final class SentenceEmbedder: Sendable {
   /// The number of word pieces of a text, those beyond the limit included, without [CLS] and [SEP].
   public func pieceCount(of text: String) -> Int { tokenizer.encode(text).count - 2 }
 
+  /// Whether a text has no word piece at all: nothing, white space, control characters.
+  public func isBlank(_ text: String) -> Bool {
+    let isAlphanumeric = { (byte: UInt8) in
+      (0x30...0x39).contains(byte) || (0x41...0x5A).contains(byte) || (0x61...0x7A).contains(byte)
+    }
+    return !text.utf8.contains(where: isAlphanumeric) && pieceCount(of: text) == 0
+  }
+
   /// Whether a text is longer than the ``tokenLimit``, so that its end is not read.
   public func isTruncated(_ text: String) -> Bool {
     // No word piece is shorter than a byte.

@@ -5,6 +5,7 @@ public struct SimilarityReward: Reward {
   public let target: String
   private let embedder: SentenceEmbedder
   private let direction: [Float]
+  private let blankReward: Float?
   private let cache: RewardCache
 
   /// A reward for stories that are like `target`.
@@ -12,11 +13,18 @@ public struct SimilarityReward: Reward {
   /// - Parameters:
   ///   - target: a word or a text.
   ///   - embedder: what turns texts into vectors.
+  ///   - blankReward: The reward of a text that has no word for the embedder, such as an empty one; nil takes the cosine, which for
+  ///     an empty text is that of the embedding of nothing, and often higher than that of a text about something else.
   ///   - cacheBudget: the bytes that the rewards of earlier stories may take; 0 keeps none.
   /// - Throws: ``RewardError/emptyTarget`` where `target` has nothing but white space; what embedding throws.
-  public init(toward target: String, embedder: SentenceEmbedder, cacheBudget: Int = 64 << 20) throws {
-    guard target.contains(where: { !$0.isWhitespace }) else { throw RewardError.emptyTarget }
+  public init(
+    toward target: String, embedder: SentenceEmbedder, blankReward: Float? = nil, cacheBudget: Int = 64 << 20
+  ) throws {
+    guard target.contains(where: { !$0.isWhitespace }), !embedder.isBlank(target) else {
+      throw RewardError.emptyTarget
+    }
     self.target = target
+    self.blankReward = blankReward
     self.embedder = embedder
     direction = normalized(try embedder.embed([target]).first ?? [])
     cache = RewardCache(budget: cacheBudget)
@@ -39,7 +47,7 @@ public struct SimilarityReward: Reward {
       if missing.updateValue(story, forKey: key) == nil { order.append(key) }
     }
     for (key, embedding) in zip(order, try embedder.embed(order.map { missing[$0, default: ""] })) {
-      known[key] = cosine(embedding)
+      known[key] = reward(of: missing[key, default: ""], embedding)
     }
     cache.store(order.map { ($0, known[$0, default: 0]) })
     return keys.map { known[$0, default: 0] }
@@ -47,6 +55,16 @@ public struct SimilarityReward: Reward {
 
   /// The number of stories that are longer than the embedder reads.
   public func truncatedCount(of stories: [String]) -> Int { stories.count(where: embedder.isTruncated) }
+
+  /// Says so where a text fills the embedder's limit by itself.
+  public func obstacle(after text: String) -> String? {
+    let limit = embedder.tokenLimit - 2
+    guard text.utf8.count >= limit else { return nil }
+    let count = embedder.pieceCount(of: text)
+    guard count >= limit else { return nil }
+    return
+      "the reward model reads \(limit) word pieces, and the prompt has \(count): nothing of what follows would be rewarded"
+  }
 
   /// Takes over the rewards of an earlier run's step as if they had just been computed.
   ///
@@ -57,6 +75,11 @@ public struct SimilarityReward: Reward {
     let known = cache.rewards(for: keys)
     var seen: Set<StoryKey> = []
     cache.store(zip(keys, rewards).filter { known[$0.0] == nil && seen.insert($0.0).inserted })
+  }
+
+  private func reward(of text: String, _ embedding: [Float]) -> Float {
+    guard let blankReward, embedder.isBlank(text) else { return cosine(embedding) }
+    return blankReward
   }
 
   /// The cosine with the target; rounding must not lead out of -1...1.

@@ -16,6 +16,8 @@ public enum RunError: Error, Equatable, LocalizedError, CustomStringConvertible 
   case damaged(path: String, line: Int, reason: String)
   /// `run.json` was written by a newer program.
   case newerSchema(path: String, version: Int, supported: Int)
+  /// `run.json` tells of a run that follows rules of training which this program does not know.
+  case newerRules(path: String, version: Int, supported: Int)
   /// A number that JSON cannot hold: infinite, or not a number.
   case notFinite(field: String, step: Int)
   /// Something was appended after ``RunWriter/close()``.
@@ -38,6 +40,8 @@ public enum RunError: Error, Equatable, LocalizedError, CustomStringConvertible 
       "\(path), line \(line): \(reason); remove the line or restore the file"
     case .newerSchema(let path, let version, let supported):
       "\(path) has schema version \(version), this program reads up to \(supported): update the program"
+    case .newerRules(let path, let version, let supported):
+      "\(path) is of a run that follows training rules \(version), this program knows rules up to \(supported): update the program"
     case .notFinite(let field, let step):
       step > 0
         ? "\(field) is not a finite number at step \(step): lower the learning rate, or start from an earlier checkpoint"

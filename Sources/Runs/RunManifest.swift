@@ -59,6 +59,13 @@ public struct RunManifest: Codable, Sendable, Equatable {
   public var threadCount: Int
   /// Every setting of the recipe, defaults and flags resolved.
   public var recipe: JSONValue
+  /// The rules that training follows where they are no setting and differ from version to version: a run keeps those that it
+  /// began with, so that it can be resumed and verified.
+  public var trainingRules = Self.currentTrainingRules
+  /// The plans that the run followed before its number of steps was changed, in the order of the steps.
+  public var earlierPlans: [EarlierPlan] = []
+  /// The numbers of the last model; nil of a run that is not finished, and of version 0.1.0.
+  public var finalModel: FinalModel?
 
   /// The manifest of a run that starts now.
   public init(
@@ -100,6 +107,9 @@ public struct RunManifest: Codable, Sendable, Equatable {
       .init("prompt_file", promptFile?.json ?? .null),
       .init("platform", .string(platform)),
       .init("thread_count", .integer(threadCount)),
+      .init("training_rules", .integer(trainingRules)),
+      .init("earlier_plans", .array(earlierPlans.map(\.json))),
+      .init("final_model", finalModel?.json ?? .null),
       .init("recipe", recipe),
     ])
   }
@@ -145,6 +155,20 @@ public struct RunManifest: Codable, Sendable, Equatable {
       platform: try string("platform"), threadCount: try integer("thread_count"), status: status,
       completedSteps: try integer("completed_steps"), message: json["message"]?.stringValue)
     schemaVersion = version
+    trainingRules = json["training_rules"] == nil ? 1 : try integer("training_rules")
+    guard trainingRules <= Self.currentTrainingRules else {
+      throw RunError.newerRules(path: name, version: trainingRules, supported: Self.currentTrainingRules)
+    }
+    guard trainingRules >= 1 else { throw damaged("training_rules") }
+    if let plans = json["earlier_plans"] {
+      guard case .array(let values) = plans else { throw damaged("earlier_plans") }
+      earlierPlans = values.compactMap(EarlierPlan.init)
+      guard earlierPlans.count == values.count else { throw damaged("earlier_plans") }
+    }
+    if let value = json["final_model"], value != .null {
+      guard let final = FinalModel(json: value) else { throw damaged("final_model") }
+      finalModel = final
+    }
   }
 
   /// Decodes the same object as ``json``.

@@ -74,6 +74,7 @@ public final class RunWriter: Sendable {
     let steps = try StepLines.finishedSteps(in: folder.appending(path: RunFolder.metrics).path, skipped: skipped)
     manifest.status = .running
     manifest.message = nil
+    manifest.finalModel = nil
     manifest.completedSteps = steps
     self.folder = folder
     isNewFolder = false

@@ -13,8 +13,10 @@ struct Align: ParsableCommand {
     abstract: "Train a model so that its stories earn more reward.",
     discussion: """
       Each step samples stories, rewards each by the similarity of its embedding to that of --toward, and updates the \
-      model by the policy gradient, held to the original model by a KL term. Settings come from the recipe; flags \
-      override it. The defaults below are those of the default recipe, which a recipe's file lies on. The run folder keeps every story, the metrics, checkpoints and a report.
+      model by the policy gradient, held to the original model by a KL term. The reward model reads the first 256 word pieces of prompt \
+      and story (of the story alone after a conversation); what is beyond is not rewarded. A step whose advantages are all 0 changes \
+      nothing. Settings come from the recipe; flags override it. The defaults below are those of the default recipe, which a \
+      recipe's file lies on. The run folder keeps every story, the metrics, checkpoints and a report.
 
       Recipes: default (leave-one-out, frugal) and tinycatstories (the published run; with its KL: \
       --kl-coefficient 0.1194 --kl-reduction sum).
@@ -37,7 +39,12 @@ struct Align: ParsableCommand {
   @Option(help: .init("What stories are steered toward. (default: cat)", valueName: "text"))
   var toward: String?
   @OptionGroup var prompts: PromptOptions
-  @Option(help: .init("Updates. (default: 30)", valueName: "n"))
+  @Option(
+    help: .init(
+      "Whether a prompt that is too long for the model's context or for the reward model stops the run before it begins, or is "
+        + "left out. (default: refuse)", valueName: "how"))
+  var longPrompts: LongPromptHandling?
+  @Option(help: .init("Updates; with --resume, how many the run is to have from now on. (default: 30)", valueName: "n"))
   var steps: Int?
   @Option(help: .init("Stories sampled for each update. (default: 128)", valueName: "n"))
   var samples: Int?
@@ -48,9 +55,12 @@ struct Align: ParsableCommand {
   var samplesPerPrompt: Int?
   @Option(help: .init("Tokens after the prompt, at most. (default: 4)", valueName: "n"))
   var maxNewTokens: Int?
-  @Option(help: .init("Learning rate. (default: 0.0004)", valueName: "x"))
+  @Option(
+    help: .init("Learning rate. (default: 0.0004; less for models larger than the one in this program)", valueName: "x"))
   var learningRate: Double?
-  @Option(help: .init("How the learning rate changes. (default: linear)", valueName: "name"))
+  @Option(
+    help: .init(
+      "How the learning rate changes over the steps, as transformers' schedules do. (default: linear)", valueName: "name"))
   var learningRateSchedule: LearningRateSchedule.Shape?
   @Option(help: .init("Steps until the learning rate is at its highest. (default: 0)", valueName: "n"))
   var warmupSteps: Int?
@@ -93,12 +103,13 @@ struct Align: ParsableCommand {
   var keep: Int?
   @Option(
     help: .init(
-      "Keep the checkpoint with the highest mean reward at a KL below this, too, in nats per token. (default: none)",
-      valueName: "x"))
+      "Keep the checkpoint with the highest mean reward at a KL below this, too, in nats per token; both are those of the "
+        + "checkpoint's own completions. (default: none)", valueName: "x"))
   var keepBestBelowKL: Double?
   @Option(
     help: .init(
-      "Whether a step whose reward, loss or gradient is not finite stops the run or is skipped. (default: stop)",
+      "Whether a step whose reward, loss or gradient is not finite stops the run or is skipped; five in a row stop it in any case. "
+        + "(default: stop)",
       valueName: "how"))
   var nonFinite: Recipe.NonFiniteHandling?
   @Option(help: .init("Stories computed at once, to bound memory. (default: all)", valueName: "n"))
@@ -115,7 +126,8 @@ struct Align: ParsableCommand {
   @Option(
     help: .init(
       "Go on with the run in this folder, which was interrupted or killed, exactly as if it had never stopped; its recipe "
-        + "holds, so that no setting can be given. (default: a new run)", valueName: "run"))
+        + "holds, so that no setting can be given but --steps, which makes it longer, a finished one, too. (default: a new run)",
+      valueName: "run"))
   var resume: String?
   @Flag(help: "Write the run's tensorboard/ while it trains: `tensorboard --logdir RUN` follows it.")
   var tensorboard = false
@@ -143,11 +155,11 @@ struct Align: ParsableCommand {
     let stop = InterruptSignal()
     let layers = try recipeLayers()
     guard resume == nil || !layers.isChanged && recipe == "default" && out == nil else {
-      throw ValidationError("--resume goes on with a run as it was: give no other settings with it")
+      throw ValidationError("--resume goes on with a run as it was: give no other settings with it but --steps")
     }
     let name = resume ?? out ?? Self.defaultFolder()
     let folder = URL(filePath: name, directoryHint: .isDirectory)
-    let run = try resume == nil ? AlignmentRun(recipe: layers.resolved()) : AlignmentRun(resuming: folder)
+    let run = try resume == nil ? AlignmentRun(recipe: layers.resolved()) : AlignmentRun(resuming: folder, steps: steps)
     let recipe = run.recipe
     Terminal.notes(of: run.model)
     let page = try watch ? pageOptions.serve([folder]) : nil
@@ -157,11 +169,16 @@ struct Align: ParsableCommand {
       if !pageOptions.noOpen { page.openInBrowser() }
     }
     var progress = AlignmentProgress(recipe: recipe, folder: folder)
-    var events = tensorboard ? TensorBoardProgress(folder: folder) : nil
+    var tensorBoard = tensorboard ? TensorBoardProgress(folder: folder) : nil
     defer { Terminal.live.erase() }
     var outputError: (any Error)?
+    var events = RunEvents()
+    func notice(_ event: RunEvent) {
+      if let line = events.line(of: event) { Terminal.note(line) }
+    }
     func willStart() {
       if let note = layers.note { Terminal.note(note) }
+      for note in run.notes { Terminal.note(note) }
       Terminal.note(
         "Steering \(isolated(recipe.model)) (\(Self.size(of: run.model.model))) toward \"\(isolated(recipe.toward))\": "
           + "\(counted(recipe.steps, "step")) of \(recipe.samples) stories, in \(isolated(folder.path))")
@@ -177,16 +194,21 @@ struct Align: ParsableCommand {
         }
       }
       progress.report(metrics, samples)
-      events?.report(metrics, samples)
+      tensorBoard?.report(metrics, samples)
     }
     stop.begin(.step)
     func shouldStop() -> Bool { stop.isRaised || outputError != nil }
-    let outcome =
-      try resume == nil
-      ? run.run(
-        in: folder, stateInterval: stateInterval, willStart: willStart, report: report, shouldStop: shouldStop)
-      : run.resume(
-        in: folder, stateInterval: stateInterval, notice: Self.tell, report: report, shouldStop: shouldStop)
+    let outcome: AlignmentRun.Outcome
+    if resume == nil {
+      outcome = try run.run(
+        in: folder, stateInterval: stateInterval, willStart: willStart, notice: notice, report: report,
+        shouldStop: shouldStop)
+    } else {
+      for note in run.notes { Terminal.note(note) }
+      if steps != nil, let line = Self.newSchedule(of: run) { Terminal.note(line) }
+      outcome = try run.resume(
+        in: folder, stateInterval: stateInterval, notice: notice, report: report, shouldStop: shouldStop)
+    }
     stop.begin(.short)
     if case .interrupted(afterStep: 0) = outcome, resume == nil {
       Terminal.note("Interrupted before the first step was done; nothing is kept.")
@@ -208,17 +230,13 @@ struct Align: ParsableCommand {
     }
   }
 
-  /// Says what a resumed run finds in its folder.
-  private static func tell(_ event: ResumeEvent) {
-    switch event {
-    case .resumed(let finished, let state):
-      let again = finished > state ? ", of which those after step \(state) are done again to get there" : ""
-      Terminal.note("Resuming after \(counted(finished, "step"))\(again).")
-    case .differs(let step):
-      Terminal.note(
-        "Step \(step) comes out otherwise than it was recorded, as on another processor or by another version: it and what "
-          + "follows is written again.")
-    }
+  /// Says how the learning rate goes on where a run with a schedule is made longer.
+  private static func newSchedule(of run: AlignmentRun) -> String? {
+    guard run.recipe.learningRateSchedule != .constant, let step = run.firstStepOfPlan, step > 1 else { return nil }
+    func rate(_ step: Int) -> String { String(format: "%.3g", run.learningRate(step: step)) }
+    return
+      "The \(run.recipe.learningRateSchedule.rawValue) schedule now spans all \(run.recipe.steps) steps: the learning rate was "
+      + "\(rate(step - 1)) at step \(step - 1) and is \(rate(step)) at step \(step)."
   }
 
   private func recipeLayers() throws -> RecipeLayers {
@@ -232,7 +250,9 @@ struct Align: ParsableCommand {
     layers.set(.promptColumn, prompts.promptColumn)
     layers.set(.chat, prompts.chat)
     layers.set(.system, prompts.system)
-    layers.set(.steps, steps)
+    layers.set(.longPrompts, longPrompts?.rawValue)
+    // With a run that goes on, it is no other recipe.
+    layers.set(.steps, resume == nil ? steps : nil)
     layers.set(.samples, samples)
     layers.set(.samplesPerPrompt, samplesPerPrompt)
     layers.set(.maxNewTokens, maxNewTokens)

@@ -56,14 +56,7 @@ struct AlignmentProgress {
   func summarize(report: URL) throws {
     let run = try RunReader(folder: folder)
     for line in beforeAndAfter(try run.storyPairs(), try run.promptLabels()) { Terminal.note(line) }
-    // All of the run, also where it was resumed.
-    let metrics = try run.metrics()
-    if let last = metrics.last, let change = try rewardChangeWords(run) {
-      let seconds = metrics.reduce(0) { $0 + $1.seconds }
-      Terminal.note(
-        "\(change), "
-          + "KL \(fixed(last.klForward, 3)) nats per token, \(fixed(seconds, 1)) s of training.")
-    }
+    for line in try closingLines(run) { Terminal.note(line) }
     Terminal.note("Report: \(report.path)")
   }
 
@@ -93,4 +86,34 @@ struct AlignmentProgress {
 
   /// The width of what stays.
   private static let columns = 79
+
+  /// What is said of the whole run, also where it was resumed.
+  private func closingLines(_ run: RunReader) throws -> [String] {
+    var lines: [String] = []
+    let metrics = try run.metrics()
+    let seconds = "\(fixed(metrics.reduce(0) { $0 + $1.seconds }, 1)) s of training"
+    if let last = metrics.last, let change = try rewardChangeWords(run) {
+      if let final = run.manifest.finalModel {
+        lines.append("\(change), \(seconds).")
+        lines.append(
+          "The model after the last update: mean reward \(fixed(final.rewardMean, 3)), "
+            + "KL \(fixed(final.klForward, 3)) nats per token.")
+      } else {
+        lines.append("\(change), KL \(fixed(last.klForward, 3)) nats per token before the last update, \(seconds).")
+      }
+    }
+    let skipped = try run.skippedSteps()
+    if !skipped.isEmpty {
+      lines.append(
+        "\(skipped.count) of \(counted(run.manifest.completedSteps, "step")) \(skipped.count == 1 ? "was" : "were") skipped, since "
+          + "a number was not finite: \(RunFolder.skippedSteps) says why.")
+    }
+    let truncated = metrics.reduce(0) { $0 + ($1.truncatedTexts ?? 0) }
+    if truncated > 0 {
+      lines.append(
+        "The reward model read \(truncated) of \(metrics.count * recipe.samples) texts in part only: they are longer than its limit."
+      )
+    }
+    return lines
+  }
 }

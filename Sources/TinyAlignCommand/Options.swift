@@ -12,6 +12,7 @@ extension KLReduction: ExpressibleByArgument {}
 extension Recipe.OptimizerName: ExpressibleByArgument {}
 extension Recipe.AdapterSaving: ExpressibleByArgument {}
 extension Recipe.NonFiniteHandling: ExpressibleByArgument {}
+extension LongPromptHandling: ExpressibleByArgument {}
 extension LearningRateSchedule.Shape: ExpressibleByArgument {}
 
 extension MemorySize: ExpressibleByArgument {

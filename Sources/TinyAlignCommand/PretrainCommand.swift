@@ -56,7 +56,7 @@ struct Pretrain: ParsableCommand {
     var validation: Double?
     var steps = (done: 0, all: 0)
     stop.begin(.step)
-    try trainer.train { progress in
+    let best = try trainer.train { progress in
       validation = progress.validationBitsPerByte ?? validation
       steps = (progress.step, progress.totalSteps)
       if common.json { try Output.write(try encoder.encode(progress) + [UInt8(ascii: "\n")]) }
@@ -70,11 +70,17 @@ struct Pretrain: ParsableCommand {
     }
     Terminal.endProgress()
     if stop.isRaised {
-      let kept = validation == nil ? "there was no model to keep yet" : "\(folder.path) holds the best model so far"
+      let kept =
+        best.map { "\(folder.path) holds the best model so far, \(Self.words($0))" } ?? "there was no model to keep yet"
       Terminal.note("Interrupted after step \(steps.done) of \(steps.all); \(kept).")
       throw ExitCode(130)
     }
-    Terminal.note("\(folder.path): the best model, \(fixed(validation ?? .nan, 4)) bits per byte on held-out text")
+    if let best { Terminal.note("\(folder.path): the best model, \(Self.words(best))") }
+  }
+
+  /// Which model was the best, and how good.
+  private static func words(_ best: Pretrainer.Validation) -> String {
+    "that of step \(best.step): \(fixed(best.bitsPerByte, 4)) bits per byte on held-out text"
   }
 
   /// Training takes long, and saving replaces the folder: what is there already must not be lost.

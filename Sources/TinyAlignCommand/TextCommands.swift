@@ -126,7 +126,9 @@ struct Embed: ParsableCommand {
 
   func run() throws {
     let texts = try texts.read()
-    for (text, embedding) in zip(texts, try loadEmbedder(model).embed(texts)) {
+    let embedder = try loadEmbedder(model)
+    noteTruncated(texts, embedder)
+    for (text, embedding) in zip(texts, try embedder.embed(texts)) {
       if common.json {
         try printJSON([
           .init("text", .string(text)), .init("embedding", .array(embedding.map { .float($0) })),
@@ -160,7 +162,10 @@ struct RewardCommand: ParsableCommand {
 
   func run() throws {
     let texts = try texts.read()
-    let rewards = try SimilarityReward(toward: toward, embedder: loadEmbedder(model)).rewards(for: texts)
+    let embedder = try loadEmbedder(model)
+    noteTruncated(texts + [toward], embedder)
+    let rewards = try SimilarityReward(toward: toward, embedder: embedder, blankReward: AlignmentRun.blankReward)
+      .rewards(for: texts)
     for (text, reward) in zip(texts, rewards) {
       if common.json {
         try printJSON([.init("text", .string(text)), .init("reward", .float(reward))])
@@ -174,6 +179,15 @@ struct RewardCommand: ParsableCommand {
 private func loadEmbedder(_ folder: String?) throws -> SentenceEmbedder {
   try SentenceEmbedder(
     source: folder.map { .folder(URL(filePath: $0, directoryHint: .isDirectory)) } ?? RewardModelLocation.source())
+}
+
+/// Says how many texts are longer than the model reads.
+private func noteTruncated(_ texts: [String], _ embedder: SentenceEmbedder) {
+  let count = texts.count(where: embedder.isTruncated)
+  guard count > 0 else { return }
+  Terminal.note(
+    "\(counted(count, "text")) \(count == 1 ? "is" : "are") longer than the \(embedder.tokenLimit - 2) word pieces that the "
+      + "model reads; what is beyond is left out.")
 }
 
 /// The beginning of a text, on one line.

@@ -73,7 +73,7 @@ public func clippingScale(norm: Double, maximum: Double?) -> Float {
   return Float(min(1, maximum / (norm + 1e-6)))
 }
 
-/// How the learning rate changes over a run.
+/// The learning rate's factor over a run, the same as that of transformers' schedules with warm-up.
 public struct LearningRateSchedule: Sendable, Equatable {
   /// What follows the warm-up.
   public enum Shape: String, Codable, Sendable, CaseIterable {
@@ -85,29 +85,52 @@ public struct LearningRateSchedule: Sendable, Equatable {
     case cosine
   }
 
+  /// Which step the end of the schedule falls on.
+  public enum End: Sendable, Equatable {
+    /// The one after the last: the k-th step of n, counted from 0, has the factor of k / n, as in transformers.
+    case afterLastStep
+    /// The last one, whose rate is then ``LearningRateSchedule/finalFraction`` of the full one: the schedule of version 0.1.0, whose
+    /// warm-up is a step longer, too.
+    case atLastStep
+  }
+
   /// The shape after the warm-up.
   public var shape: Shape
-  /// Steps during which the rate rises from near zero to its full value.
+  /// Steps during which the rate rises from 0 to its full value.
   public var warmupSteps: Int
   /// All steps, warm-up included.
   public var totalSteps: Int
   /// What is left of the rate at the end.
   public var finalFraction: Double
+  /// Which step the end falls on.
+  public var end: End
 
   /// A schedule over `totalSteps`.
-  public init(shape: Shape, warmupSteps: Int = 0, totalSteps: Int, finalFraction: Double = 0) {
+  public init(
+    shape: Shape, warmupSteps: Int = 0, totalSteps: Int, finalFraction: Double = 0, end: End = .afterLastStep
+  ) {
     self.shape = shape
     self.warmupSteps = warmupSteps
     self.totalSteps = totalSteps
     self.finalFraction = finalFraction
+    self.end = end
   }
 
   /// The factor of the learning rate at a step, counted from 1.
   public func factor(step: Int) -> Double {
     // In floating point, where no number of steps overflows.
     let warmup = Double(warmupSteps)
-    if step <= warmupSteps { return Double(step) / (warmup + 1) }
-    let progress = min(1, (Double(step) - 1 - warmup) / max(1, Double(totalSteps) - 1 - warmup))
+    let done = Double(step) - 1
+    let length: Double
+    switch end {
+    case .afterLastStep:
+      if step <= warmupSteps { return done / warmup }
+      length = Double(totalSteps) - warmup
+    case .atLastStep:
+      if step <= warmupSteps { return Double(step) / (warmup + 1) }
+      length = Double(totalSteps) - 1 - warmup
+    }
+    let progress = min(1, (done - warmup) / max(1, length))
     return switch shape {
     case .constant: 1
     case .linear: 1 - (1 - finalFraction) * progress

@@ -159,8 +159,8 @@ struct PolicyTrainerTests {
     #expect(norm > 0.01)
     #expect(Comparison(clipped, plain.map { Float(Double($0) * 0.005 / norm) }).matches(relative: 1e-3))
     let warm = try trainer(recipe { $0.warmupSteps = 3 })
-    #expect(try warm.step(1).learningRate == 0.125)
-    #expect(try warm.step(2).learningRate == 0.25)
+    #expect(try warm.step(1).learningRate == 0)
+    #expect(try abs(warm.step(2).learningRate - 0.5 / 3) < 1e-12)
   }
 
   @Test(arguments: [Float.nan, .infinity]) func `a reward that is no number is refused`(value: Float) throws {
@@ -228,5 +228,27 @@ struct PolicyTrainerTests {
         #expect(several == single, "\(threads) threads")
       #endif
     }
+  }
+
+  @Test(arguments: [Recipe.OptimizerName.adamw, .sgd])
+  func `a step whose advantages are all 0 changes nothing`(optimizer: Recipe.OptimizerName) throws {
+    struct Equal: Reward {
+      let name = "equal"
+      func rewards(for stories: [String]) -> [Float] { stories.map { _ in 0.25 } }
+    }
+    let model = try letterModel()
+    let recipe = recipe {
+      $0.optimizer = optimizer
+      $0.weightDecay = 0.5
+      $0.klCoefficient = 10
+    }
+    let trainer = try PolicyTrainer(recipe: recipe, model: model, reference: model.model.copy(), reward: Equal())
+    let before = trainer.policy.parameters.array
+    for number in 1...3 {
+      let step = try trainer.step(number)
+      #expect(!step.isUpdate && step.learningRate == 0 && step.tiedGroups == 1)
+      #expect(step.entropy > 0.1 && step.gradientNorm < 1e-3)
+    }
+    #expect(trainer.policy.parameters.array == before && trainer.updateCount == 0)
   }
 }

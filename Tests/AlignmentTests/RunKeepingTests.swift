@@ -18,9 +18,9 @@ private final class Counter {
 
 /// What a run keeps, skips, and can be held to.
 extension AlignmentRunTests {
-  private func diverging(in folder: URL) throws -> Recipe {
+  private func diverging(in folder: URL, steps: Int = 12) throws -> Recipe {
     try recipe(in: folder) {
-      $0.steps = 12
+      $0.steps = steps
       $0.optimizer = .sgd
       // Each update makes all parameters a thousand times larger, until products of them are infinite.
       $0.learningRate = 1e3
@@ -41,15 +41,16 @@ extension AlignmentRunTests {
       skipped = try reader.skippedSteps()
       done = try reader.metrics().map(\.step)
       samples = try Data(contentsOf: folder.appending(path: RunFolder.samples))
-      parameters = try TextModel(named: reader.checkpointFolder(step: 12).path).model.parameters.array
+      parameters = try TextModel(named: reader.checkpointFolder(step: reader.manifest.completedSteps).path).model
+        .parameters.array
     }
   }
 
   /// The same run, stopped after a step and gone on with.
-  private func resumed(after stop: Int, hasState: Bool, in folder: URL) throws -> Skipping {
+  private func resumed(after stop: Int, of steps: Int, hasState: Bool, in folder: URL) throws -> Skipping {
     let out = folder.appending(path: "parts-\(stop)-\(hasState)")
     let asked = Counter()
-    _ = try AlignmentRun(recipe: diverging(in: folder)).run(
+    _ = try AlignmentRun(recipe: diverging(in: folder, steps: steps)).run(
       in: out, report: { _, _ in }, shouldStop: { asked.next() == stop })
     let completed = try RunReader(folder: out).manifest.completedSteps
     #expect(completed == stop)
@@ -58,25 +59,48 @@ extension AlignmentRunTests {
     return try Skipping(out)
   }
 
+  /// A run that diverges for good stops after five steps that cannot be applied, and says so from the first on.
+  private func checkStop(in folder: URL) throws -> Int {
+    let out = folder.appending(path: "stopped")
+    var events: [RunEvent] = []
+    let error = #expect(throws: AlignmentError.self) {
+      try AlignmentRun(recipe: diverging(in: folder)).run(
+        in: out, notice: { events.append($0) }, report: { _, _ in }, shouldStop: { false })
+    }
+    #expect(error?.description.contains("5 steps in a row could not be applied, the last since") == true)
+    let reader = try RunReader(folder: out)
+    let skipped = try reader.skippedSteps()
+    let first = try #require(skipped.first?.step)
+    #expect(skipped.map(\.step) == Array(first..<first + 5))
+    #expect(events == skipped.map { .skipped($0) })
+    #expect(reader.manifest.status == .failed && reader.manifest.completedSteps == first + 4)
+    // Gone on with, it stops again at once.
+    #expect(throws: AlignmentError.self) {
+      try AlignmentRun(resuming: out).resume(in: out, report: { _, _ in }, shouldStop: { false })
+    }
+    #expect(try RunReader(folder: out).manifest.completedSteps == first + 5)
+    return first
+  }
+
   private func checkSkipping(in folder: URL) throws {
+    let first = try checkStop(in: folder)
+    let steps = first + 2
     let out = folder.appending(path: "whole")
-    let outcome = try AlignmentRun(recipe: diverging(in: folder)).run(
+    let outcome = try AlignmentRun(recipe: diverging(in: folder, steps: steps)).run(
       in: out, report: { _, _ in }, shouldStop: { false })
     #expect(outcome == .finished)
     let whole = try Skipping(out)
     let reasons = whole.skipped.map(\.reason)
-    #expect(!reasons.isEmpty)
+    #expect(whole.skipped.map(\.step) == Array(first...steps) && whole.done == Array(1..<first))
     for reason in reasons { #expect(reason.contains("is not finite")) }
     #expect(reasons.joined().contains("seen first in story"))
-    let steps = (whole.done + whole.skipped.map(\.step)).sorted()
-    #expect(steps == Array(1...12) && !whole.done.isEmpty)
     let manifest = try RunReader(folder: out).manifest
-    #expect(manifest.completedSteps == 12 && manifest.status == .finished)
+    #expect(manifest.completedSteps == steps && manifest.status == .finished && manifest.finalModel == nil)
     let infinite = whole.parameters.filter { !$0.isFinite }
     #expect(infinite.isEmpty)
-    for stop in [1, whole.skipped[0].step, 9] {
+    for stop in [1, first, first + 1] {
       for hasState in [true, false] {
-        let other = try resumed(after: stop, hasState: hasState, in: folder)
+        let other = try resumed(after: stop, of: steps, hasState: hasState, in: folder)
         #expect(other == whole, "stopped after \(stop), \(hasState ? "with" : "without") its state")
       }
     }
@@ -108,16 +132,22 @@ extension AlignmentRunTests {
       #expect(all.steps == [2, 4, 6, 8, 10, 11])
       let two = try checkpoints("two", in: folder) { $0.keep = 2 }
       #expect(two.steps == [10, 11])
+      // A checkpoint's own numbers are those of the next step, which comes before that step's update.
       let metrics = try all.reader.metrics()
-      // A limit that some, but not all of the early checkpoints keep.
-      let limit = metrics[5].klForward
-      let candidates = metrics.filter { [2, 4, 6, 8, 10, 11].contains($0.step) && $0.klForward < limit }
-      let best = try #require(candidates.max { $0.rewardMean < $1.rewardMean })
-      let kept = try checkpoints("best", in: folder) {
-        $0.keep = 1
-        $0.keepBestBelowKL = limit
-      }.steps
-      #expect(kept == [best.step, 11].sorted() && best.step != 11)
+      let final = try #require(all.reader.manifest.finalModel)
+      let longer = try checkpoints("longer", in: folder) { $0.steps = 12 }.reader.metrics()
+      #expect(final.step == 11 && final.rewardMean == longer[11].rewardMean && final.klForward == longer[11].klForward)
+      #expect(final.klReverse == longer[11].klReverse && final.entropy == longer[11].entropy)
+      #expect(Array(longer.prefix(11)).map(\.klForward) == metrics.map(\.klForward))
+      let own = [2, 4, 6, 8, 10, 11].map { (step: $0, kl: longer[$0].klForward, reward: longer[$0].rewardMean) }
+      for limit in own.map({ $0.kl * 1.0001 }) {
+        let best = own.filter { $0.kl < limit }.max { $0.reward < $1.reward }?.step
+        let kept = try checkpoints("best-\(limit)", in: folder) {
+          $0.keep = 1
+          $0.keepBestBelowKL = limit
+        }.steps
+        #expect(kept == Set([best, 11].compactMap(\.self)).sorted(), "below \(limit)")
+      }
     }
   }
 

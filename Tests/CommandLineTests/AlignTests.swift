@@ -29,7 +29,7 @@ extension CommandTests {
         #expect(
           try names(in: run) == [
             "checkpoints", "figures", "followed_stories.jsonl", "metrics.jsonl", "report.html", "run.json",
-            "samples.jsonl", "story_trees.jsonl", "training_metrics.svg",
+            "samples.jsonl", "story_trees.jsonl", "training_metrics.svg", "training_state.safetensors",
           ])
         let checkpoints = run.appending(path: "checkpoints")
         #expect(try names(in: checkpoints) == ["step-000001", "step-000002", "step-000003"])

@@ -78,4 +78,23 @@ import Testing
     #expect(throws: RewardError.emptyTarget) { try SimilarityReward(toward: target, embedder: embedder) }
     #expect("\(RewardError.emptyTarget)".contains("--toward"))
   }
+
+  @Test func `a text without a word earns what it is told to`() throws {
+    let reward = try SimilarityReward(toward: "no", embedder: rewardModel(), blankReward: -1)
+    let rewards = try reward.rewards(for: ["", " \n\t", "\u{200B}\u{FEFF}", "Interest rates rose.", ".", "猫"])
+    #expect(rewards.prefix(3).allSatisfy { $0 == -1 } && rewards.suffix(3).allSatisfy { $0 > -0.5 })
+    #expect(try reward.rewards(for: [""]) == [-1])
+    #expect(throws: RewardError.emptyTarget) { try SimilarityReward(toward: "\u{200B}", embedder: rewardModel()) }
+  }
+
+  @Test func `texts that are longer than the model reads are counted`() throws {
+    let reward = try SimilarityReward(toward: "cat", embedder: rewardModel())
+    func cats(_ count: Int) -> String { [String](repeating: "cat", count: count).joined(separator: " ") }
+    #expect(reward.truncatedCount(of: [cats(254), cats(255), cats(1_000), ""]) == 2)
+    #expect(reward.obstacle(after: cats(253)) == nil && reward.obstacle(after: "") == nil)
+    #expect(reward.obstacle(after: cats(254))?.contains("254 word pieces, and the prompt has 254") == true)
+    // What is beyond makes no difference.
+    let rewards = try reward.rewards(for: [cats(254) + " dog", cats(254) + " tax law"])
+    #expect(rewards[0] == rewards[1])
+  }
 }

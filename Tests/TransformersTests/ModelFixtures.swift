@@ -56,6 +56,7 @@ struct GoldenFacts: Decodable {
     var shape: String
     var warmup: Int
     var total: Int
+    var final: Double
     var factors: [Double]
   }
   var sequences: [[Int]]

@@ -70,30 +70,48 @@ import Transformers
     #expect(abs(clippingScale(norm: 4, maximum: 1) - 0.25) < 1e-6)
   }
 
-  @Test func `schedules equal transformers' with a warm-up a step longer`() throws {
+  @Test func `schedules equal transformers'`() throws {
     let cases = try #require(try Architecture.neo.facts().schedules)
-    #expect(cases.count == 8)
+    #expect(cases.count == 24)
     for item in cases {
       let shape = try #require(LearningRateSchedule.Shape(rawValue: item.shape))
-      let schedule = LearningRateSchedule(shape: shape, warmupSteps: item.warmup, totalSteps: item.total)
+      let schedule = LearningRateSchedule(
+        shape: shape, warmupSteps: item.warmup, totalSteps: item.total, finalFraction: item.final)
       let factors = (1...item.total).map(schedule.factor(step:))
       let comparison = Comparison(factors, item.factors)
       #expect(comparison.matches(absolute: 1e-12), "\(item.shape) \(item.warmup) of \(item.total): \(comparison)")
     }
   }
 
-  @Test func `a schedule ends at its final fraction and stays there`() {
+  @Test func `no update after a warm-up has a learning rate of 0`() {
+    for shape in LearningRateSchedule.Shape.allCases {
+      for (warmup, total) in [(0, 1), (0, 30), (5, 30), (29, 30)] {
+        let schedule = LearningRateSchedule(shape: shape, warmupSteps: warmup, totalSteps: total)
+        #expect((warmup + 1...total).allSatisfy { schedule.factor(step: $0) > 0 }, "\(shape), \(warmup) of \(total)")
+        #expect(schedule.factor(step: warmup + 1) == 1)
+      }
+    }
+  }
+
+  @Test func `after its end a schedule stays at its final fraction`() {
     for shape in [LearningRateSchedule.Shape.linear, .cosine] {
       let schedule = LearningRateSchedule(shape: shape, warmupSteps: 4, totalSteps: 20, finalFraction: 0.1)
-      #expect(abs(schedule.factor(step: 1) - 0.2) < 1e-12)
-      #expect(abs(schedule.factor(step: 5) - 1) < 1e-12)
-      #expect(abs(schedule.factor(step: 20) - 0.1) < 1e-12)
-      #expect(abs(schedule.factor(step: 500) - 0.1) < 1e-12)
-      let factors = (5...20).map(schedule.factor(step:))
+      #expect(schedule.factor(step: 1) == 0 && abs(schedule.factor(step: 2) - 0.25) < 1e-12)
+      for step in [21, 22, 500] { #expect(abs(schedule.factor(step: step) - 0.1) < 1e-12) }
+      let factors = (5...21).map(schedule.factor(step:))
       #expect(zip(factors, factors.dropFirst()).allSatisfy { $0 > $1 })
     }
-    let constant = LearningRateSchedule(shape: .constant, warmupSteps: 2, totalSteps: 9)
-    #expect((3...30).allSatisfy { constant.factor(step: $0) == 1 })
-    #expect(LearningRateSchedule(shape: .cosine, totalSteps: 1).factor(step: 1) == 1)
+  }
+
+  @Test func `the schedules of version 0.1.0 end at the last step`() {
+    func factors(_ shape: LearningRateSchedule.Shape, warmup: Int, total: Int) -> [Double] {
+      let schedule = LearningRateSchedule(shape: shape, warmupSteps: warmup, totalSteps: total, end: .atLastStep)
+      return (1...total).map(schedule.factor(step:))
+    }
+    #expect(factors(.linear, warmup: 0, total: 5) == [1, 0.75, 0.5, 0.25, 0])
+    #expect(factors(.linear, warmup: 1, total: 6) == [0.5, 1, 0.75, 0.5, 0.25, 0])
+    let cosine = Comparison(factors(.cosine, warmup: 1, total: 4), [0.5, 1, 0.5, 0])
+    #expect(cosine.matches(absolute: 1e-12), "\(cosine)")
+    #expect(factors(.constant, warmup: 3, total: 5) == [0.25, 0.5, 0.75, 1, 1])
   }
 }

@@ -2,6 +2,14 @@ public import ChatTemplates
 import Tokenizers
 import Transformers
 
+/// What is done with a prompt that leaves no room for what is to follow it: in the model's context, or in what the reward reads.
+public enum LongPromptHandling: String, Codable, Sendable, CaseIterable {
+  /// Nothing begins: the prompt is named.
+  case refuse
+  /// The prompt is left out, and how many were is said.
+  case skip
+}
+
 /// The prompts of a run or command, as the user gave them.
 public struct PromptSet: Sendable, Equatable {
   /// What one prompt says.
@@ -59,48 +67,78 @@ extension TextModel {
   public func read(
     _ set: PromptSet, newTokens: Int, chat: PromptSet.Chat = PromptSet.Chat()
   ) throws -> [ModelPrompt] {
+    try read(set, newTokens: newTokens, chat: chat, long: .refuse) { _ in }.prompts
+  }
+
+  /// Prompts as this model reads them, without those that are too long where `long` says so.
+  ///
+  /// - Parameter check: Refuses further prompts as too long, by ``AlignmentError/longPrompt(reason:)``.
+  /// - Returns: The prompts, at least one, and how many were left out.
+  /// - Throws: as ``read(_:newTokens:chat:)`` does; and ``AlignmentError`` where all prompts are too long.
+  func read(
+    _ set: PromptSet, newTokens: Int, chat: PromptSet.Chat, long: LongPromptHandling,
+    check: (ModelPrompt) throws -> Void
+  ) throws -> (prompts: [ModelPrompt], leftOut: Int) {
     guard !set.prompts.isEmpty else {
       throw AlignmentError.setting(name: "--prompt", reason: "is missing; give a text to continue")
     }
     var format: ChatFormat?
-    return try set.prompts.map { prompt in
+    var prompts: [ModelPrompt] = []
+    var firstProblem: AlignmentError?
+    for prompt in set.prompts {
       do {
-        let messages: [ChatMessage]
-        switch prompt.content {
-        case .text(let text) where !chat.wrapsTexts:
-          return ModelPrompt(text: text, ids: try encode(prompt: text, newTokens: newTokens))
-        case .text(let text):
-          messages =
-            (chat.system.map { [ChatMessage(role: "system", content: $0)] } ?? [])
-            + [ChatMessage(role: "user", content: text)]
-        case .conversation(let conversation):
-          let hasSystem = conversation.first?.role == "system"
-          messages =
-            (hasSystem ? [] : chat.system.map { [ChatMessage(role: "system", content: $0)] } ?? []) + conversation
-        }
-        let known = try format ?? ChatFormat(of: self)
-        format = known
-        let text = try known.render(messages)
-        return ModelPrompt(
-          text: text, ids: try encode(rendered: text, newTokens: newTokens), isChat: true,
-          words: (messages.last { $0.role == "user" } ?? messages.last)?.content)
+        let read = try read(prompt, newTokens: newTokens, chat: chat, &format)
+        try check(read)
+        prompts.append(read)
       } catch let error as AlignmentError {
-        guard let origin = prompt.origin else { throw error }
-        throw AlignmentError.text(reason: "\(origin): \(error)")
+        let place = prompt.origin.map { "\($0): " } ?? ""
+        guard case .longPrompt(let reason) = error else {
+          throw prompt.origin == nil ? error : AlignmentError.text(reason: "\(place)\(error)")
+        }
+        let advice =
+          set.prompts.count > 1 && long == .refuse
+          ? "; shorten it, or leave such prompts out with --long-prompts skip" : ""
+        let problem = AlignmentError.longPrompt(reason: place + reason + advice)
+        guard long == .skip else { throw problem }
+        firstProblem = firstProblem ?? problem
       }
     }
+    if let firstProblem, prompts.isEmpty {
+      throw AlignmentError.text(reason: "no prompt is short enough: \(firstProblem)")
+    }
+    return (prompts, set.prompts.count - prompts.count)
+  }
+
+  /// One prompt as this model reads it; the chat format is made when it is first needed.
+  private func read(
+    _ prompt: PromptSet.Prompt, newTokens: Int, chat: PromptSet.Chat, _ format: inout ChatFormat?
+  ) throws -> ModelPrompt {
+    let messages: [ChatMessage]
+    switch prompt.content {
+    case .text(let text) where !chat.wrapsTexts:
+      return ModelPrompt(text: text, ids: try encode(prompt: text, newTokens: newTokens))
+    case .text(let text):
+      messages =
+        (chat.system.map { [ChatMessage(role: "system", content: $0)] } ?? [])
+        + [ChatMessage(role: "user", content: text)]
+    case .conversation(let conversation):
+      let hasSystem = conversation.first?.role == "system"
+      messages =
+        (hasSystem ? [] : chat.system.map { [ChatMessage(role: "system", content: $0)] } ?? []) + conversation
+    }
+    let known = try format ?? ChatFormat(of: self)
+    format = known
+    let text = try known.render(messages)
+    return ModelPrompt(
+      text: text, ids: try encode(rendered: text, newTokens: newTokens), isChat: true,
+      words: (messages.last { $0.role == "user" } ?? messages.last)?.content)
   }
 
   /// The ids of a conversation that the template has written; it writes the beginning-of-text token itself where there is one.
   private func encode(rendered text: String, newTokens: Int) throws -> [Int] {
     let ids = tokenizer.encode(text, addingSpecialTokens: false)
     guard !ids.isEmpty else { throw AlignmentError.text(reason: "the chat template of '\(name)' makes it empty") }
-    guard ids.count + newTokens <= model.contextLength else {
-      throw AlignmentError.model(
-        name: name,
-        reason: "has a context of \(model.contextLength) tokens, too short for a prompt of \(ids.count) "
-          + "and \(newTokens) new tokens")
-    }
+    try checkRoom(for: newTokens, after: ids)
     return ids
   }
 }
