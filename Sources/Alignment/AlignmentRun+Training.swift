@@ -24,18 +24,22 @@ extension AlignmentRun {
   ///   - willStart: called once the folder is there.
   ///   - stateInterval: seconds between the states that a run can be resumed from; what came after the last is done again.
   ///   - notice: called with what there is to say beside the steps.
+  ///   - progressInterval: seconds between two calls of `progress`.
+  ///   - progress: called at the beginning, and now and then within steps that take long.
   ///   - report: called after each step with its metrics and samples, once all of the step is in the folder.
   ///   - shouldStop: asked between steps.
   /// - Returns: how it ended. Of a run that was asked to stop before its first step was done nothing is left.
   /// - Throws: what made the run fail; the folder then says so, and keeps the last state as a checkpoint.
   public func run(
-    in folder: URL, stateInterval: Double = 30, willStart: () -> Void = {}, notice: (RunEvent) -> Void = { _ in },
+    in folder: URL, stateInterval: Double = 30, progressInterval: Double = 1, willStart: () -> Void = {},
+    notice: (RunEvent) -> Void = { _ in }, progress: @escaping (RunProgress) -> Void = { _ in },
     report: (StepMetrics, [SampleRecord]) -> Void, shouldStop: () -> Bool
   ) throws -> Outcome {
     let writer = try RunWriter(folder: folder, manifest: manifest)
     defer { writer.close() }
     try writer.write(promptLabels)
     try keepPromptStream(writer)
+    watch(writer, progressInterval, progress)
     willStart()
     let outcome = try train(writer, from: 0, replaying: nil, stateInterval, notice, report, shouldStop)
     if case .interrupted(afterStep: 0) = outcome { writer.discard() }
@@ -46,12 +50,15 @@ extension AlignmentRun {
   ///
   /// - Parameters:
   ///   - stateInterval: seconds between the states that a run can be resumed from.
+  ///   - progressInterval: seconds between two calls of `progress`.
   ///   - notice: called with what there is to say about the folder and beside the steps.
+  ///   - progress: called at the beginning, and now and then within steps that take long.
   ///   - report: called after each step that was not done before.
   ///   - shouldStop: asked between steps.
   /// - Throws: what made the run fail, as ``run(in:willStart:report:shouldStop:)`` does.
   public func resume(
-    in folder: URL, stateInterval: Double = 30, notice: (RunEvent) -> Void = { _ in },
+    in folder: URL, stateInterval: Double = 30, progressInterval: Double = 1, notice: (RunEvent) -> Void = { _ in },
+    progress: @escaping (RunProgress) -> Void = { _ in },
     report: (StepMetrics, [SampleRecord]) -> Void, shouldStop: () -> Bool
   ) throws -> Outcome {
     let writer = try RunWriter(
@@ -69,6 +76,7 @@ extension AlignmentRun {
         $0.earlierPlans = manifest.earlierPlans
       }
     }
+    watch(writer, progressInterval, progress)
     removeUnfinishedFiles(in: folder)
     removeUnfinishedFiles(in: RunFolder.checkpoint(step: 0, in: folder).deletingLastPathComponent())
     let file = folder.appending(path: RunFolder.trainingState)
@@ -175,6 +183,22 @@ extension AlignmentRun {
     }
   }
 
+  /// Lets the trainer tell how far it is within steps that take long, in the folder and to `report`.
+  private func watch(_ writer: RunWriter, _ interval: Double, _ report: @escaping (RunProgress) -> Void) {
+    let clock = ContinuousClock()
+    var last: ContinuousClock.Instant?
+    var step: Int?
+    trainer.progress = { progress in
+      // Steps that take less are told by their metrics; the first one has nothing before it.
+      if let known = step, known != progress.step, progress.step > 1 { last = clock.now }
+      step = progress.step
+      if let last, (clock.now - last) / .seconds(1) < interval { return }
+      last = clock.now
+      writer.note(progress)
+      report(progress)
+    }
+  }
+
   /// Saves the checkpoint that the recipe asks for after a step, and removes those that it does not keep.
   private func saveRegularCheckpoint(_ step: Int, _ writer: RunWriter) throws {
     guard let every = recipe.checkpointEvery, step % every == 0, step < recipe.steps else { return }
@@ -277,6 +301,7 @@ extension AlignmentRun {
   /// Keeps what the stories and the trees look like after `step` updates, unless the run had come so far already.
   private func follow(_ step: Int, _ writer: RunWriter, isLast: Bool = false) throws {
     guard !writer.followedSteps.contains(step) else { return }
+    trainer.progress?(RunProgress(step: step, phase: .following))
     do {
       try writer.append(followedStories: try follower.stories(step: step, isLast: isLast))
       try writer.append(storyTrees: follower.trees(step: step, isLast: isLast))

@@ -2,6 +2,7 @@ import Foundation
 import Kernels
 import PolicyGradients
 public import Rewards
+import Runs
 import Tokenizers
 public import Transformers
 
@@ -81,6 +82,8 @@ public final class PolicyTrainer {
   private let activations: Activations
   private let hiddenGradient: FloatBuffer
   private let keptLogits: FloatBuffer
+  /// Called many times in a step with how far it is.
+  var progress: ((RunProgress) -> Void)?
 
   /// Prepares training of `model`.
   ///
@@ -205,16 +208,22 @@ public final class PolicyTrainer {
     var trees: [(tree: TokenTree, firstRow: Int)] = []
     var stories: [SampledStory] = []
     times.measure(\.rollout) {
-      for part in parts {
+      for (index, part) in parts.enumerated() {
+        var tokens = index * recipe.maxNewTokens
+        let report: ([Int?]) -> Void = { [progress, total = parts.count * recipe.maxNewTokens] _ in
+          tokens += 1
+          progress?(RunProgress(step: number, phase: .generating, done: tokens, total: total))
+        }
         let rollout = Rollout(
           policy, groups: groups, indices: part, maxNewTokens: recipe.maxNewTokens,
           endOfText: textModel.endOfTextID, random: random.keyed(number), activations: activations,
-          keptLogits: parts.count == 1 ? keptLogits.elements : nil)
+          keptLogits: parts.count == 1 ? keptLogits.elements : nil, report: report)
         trees.append((rollout.tree, rollout.firstRow))
         stories += rollout.stories
       }
     }
     let storyPrompts = stepPrompts.flatMap { repeatElement($0, count: groupSize) }
+    progress?(RunProgress(step: number, phase: .scoring))
     let (texts, rewards, truncatedTexts) = try times.measure(\.reward) {
       let texts = zip(stories, storyPrompts).map { textModel.text(of: $0.tokens, after: $1) }
       let judged = zip(storyPrompts, texts).map { $0.lead + $1 }
@@ -230,6 +239,7 @@ public final class PolicyTrainer {
       truncatedTexts: truncatedTexts)
     if !isMeasurement { times.measure(\.backward) { gradients.zero() } }
     for (index, part) in parts.enumerated() {
+      progress?(RunProgress(step: number, phase: .updating, done: index + 1, total: parts.count))
       var tree = trees[index].tree
       var paths = stories[part].map { SampledPath(tokens: $0.tokens, nodes: $0.nodes) }
       if parts.count > 1 {

@@ -12,6 +12,7 @@ final class Follower: Sendable {
     var status: String
     var isLive: Bool
     var step: Int
+    var doing: String?
     var generation: Int
     var isGone: Bool
     var stepVersion = 0
@@ -42,8 +43,8 @@ final class Follower: Sendable {
   /// What has changed since the version that the page knows, which is `since` of its query; it waits for the disk.
   ///
   /// - Returns: an object: `version` to ask with next time; `all`, where anything may have changed; `runs`, where the list
-  ///   has; `steps`, the runs that went on, with their last finished step; `resets`, the runs that were begun again in
-  ///   their folders; `gone`, those whose folders are no more.
+  ///   has; `steps`, the runs that went on, with their last finished step and how far they are in the next; `resets`, the runs
+  ///   that were begun again in their folders; `gone`, those whose folders are no more.
   func answer(_ request: HTTPRequest) -> HTTPAnswer {
     state.withLock { state in
       look(&state)
@@ -61,6 +62,7 @@ final class Follower: Sendable {
               writer.raw("{")
               writer.member("run", run.key, first: true)
               writer.member("step", run.value.step)
+              writer.member("doing", run.value.doing)
               writer.raw("}")
             }
             writer.member("resets", strings: changed.filter { $0.value.resetVersion > since }.map(\.key))
@@ -83,8 +85,9 @@ final class Follower: Sendable {
       if let known, !isThorough, !known.isLive { continue }
       let sight = run.look()
       var seen = Seen(
-        status: sight.status, isLive: sight.isLive(at: time), step: sight.last?.step ?? 0, generation: sight.generation,
-        isGone: sight.isGone, stepVersion: known?.stepVersion ?? 0, resetVersion: known?.resetVersion ?? 0,
+        status: sight.status, isLive: sight.isLive(at: time), step: sight.last?.step ?? 0, doing: sight.doing,
+        generation: sight.generation, isGone: sight.isGone, stepVersion: known?.stepVersion ?? 0,
+        resetVersion: known?.resetVersion ?? 0,
         goneVersion: known?.goneVersion ?? 0)
       if seen.status != known?.status || seen.isLive != known?.isLive {
         state.listVersion = version
@@ -93,7 +96,7 @@ final class Follower: Sendable {
       if let known {
         if seen.isGone, !known.isGone { seen.goneVersion = version }
         if seen.generation != known.generation { seen.resetVersion = version }
-        if seen.step != known.step, !seen.isGone { seen.stepVersion = version }
+        if seen.step != known.step || seen.doing != known.doing, !seen.isGone { seen.stepVersion = version }
         if [seen.goneVersion, seen.resetVersion, seen.stepVersion].contains(version) { isChanged = true }
       }
       state.seen[run.id] = seen

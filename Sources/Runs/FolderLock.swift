@@ -3,6 +3,11 @@ import Foundation
 /// Keeps a second process off a run folder, as long as it lives; it ends with the process, however that ends.
 final class FolderLock: Sendable {
   private let descriptor: Int32
+  /// Whether the folder is locked: a file system without locks protects from nothing, and hinders nothing.
+  let isHeld: Bool
+
+  /// Readers that look whether a folder is locked hold it for a moment: a lock is tried so often, 10 ms apart.
+  private static let attempts = 20
 
   /// Locks a folder that exists.
   ///
@@ -10,13 +15,38 @@ final class FolderLock: Sendable {
   init(_ folder: URL) throws {
     descriptor = open(folder.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
     guard descriptor >= 0 else { throw RunError.cannotRead(path: folder.path, reason: lastSystemError()) }
-    guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
-      // A file system without locks protects from nothing, and hinders nothing.
-      guard errno == EWOULDBLOCK else { return }
-      close(descriptor)
-      throw RunError.inUse(path: folder.path)
+    for attempt in 1...Self.attempts {
+      if flock(descriptor, LOCK_EX | LOCK_NB) == 0 {
+        isHeld = true
+        return
+      }
+      guard errno == EWOULDBLOCK else { break }
+      guard attempt < Self.attempts else {
+        close(descriptor)
+        throw RunError.inUse(path: folder.path)
+      }
+      usleep(10_000)
     }
+    isHeld = false
   }
 
   deinit { close(descriptor) }
+}
+
+/// Whether a program holds the lock of the run folder that `descriptor` is open on.
+///
+/// It says no where the file system has no locks, or keeps them from other computers.
+package func isRunFolderLocked(_ descriptor: Int32) -> Bool {
+  if flock(descriptor, LOCK_SH | LOCK_NB) == 0 {
+    _ = flock(descriptor, LOCK_UN)
+    return false
+  }
+  return errno == EWOULDBLOCK
+}
+
+/// The computer's name, as ``ProgressRecord`` has it.
+package func runHostName() -> String {
+  var buffer = [CChar](repeating: 0, count: 256)
+  guard gethostname(&buffer, buffer.count - 1) == 0 else { return "" }
+  return String(decoding: buffer.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
 }

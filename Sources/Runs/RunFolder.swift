@@ -20,6 +20,8 @@ public enum RunFolder {
   public static let skippedSteps = "skipped_steps.jsonl"
   /// `prompt_data.jsonl`, `.json`, `.csv` or `.txt`: the bytes of the prompts, where they came from a pipe.
   public static let promptData = "prompt_data"
+  /// `progress.json`: how far a run is within a step, while it trains.
+  public static let progress = "progress.json"
   /// `training_state.safetensors`: what a run that is not finished needs to go on exactly where it was.
   public static let trainingState = "training_state.safetensors"
   /// `training_metrics.svg`: the curves.

@@ -56,6 +56,7 @@ public final class RunWriter: Sendable {
         followedStories: try Self.file(RunFolder.followedStories, in: folder),
         storyTrees: try Self.file(RunFolder.storyTrees, in: folder)))
     try writeManifest(manifest, isLasting: true)
+    note(nil)
   }
 
   /// Takes up the run in `folder` after its finished steps: whatever is there of a step that was not finished is cut off, and
@@ -98,6 +99,7 @@ public final class RunWriter: Sendable {
         followedStories: try file(RunFolder.followedStories) { followed.contains($0) },
         storyTrees: try file(RunFolder.storyTrees) { followed.contains($0) }))
     try writeManifest(manifest, isLasting: true)
+    note(nil)
   }
 
   /// Cuts off everything of the steps after `steps`, which is then written again.
@@ -189,6 +191,20 @@ public final class RunWriter: Sendable {
     }
   }
 
+  /// Writes how far the run is within a step, for those who watch it; nil says only that somebody trains it.
+  ///
+  /// Where it cannot be written nobody is hindered: it is news, not a result.
+  public func note(_ progress: RunProgress?) {
+    state.withLock { state in
+      guard let lock = state.lock else { return }
+      let record = ProgressRecord(host: runHostName(), isLocked: lock.isHeld, progress: progress)
+      guard let bytes = try? record.json.encoded() else { return }
+      try? replaceFile(path: progressPath, with: bytes + [UInt8(ascii: "\n")], isLasting: false)
+    }
+  }
+
+  private var progressPath: String { folder.appending(path: RunFolder.progress).path }
+
   /// Makes all lines so far outlive a power cut.
   ///
   /// - Throws: ``RunError/cannotWrite(path:reason:)``.
@@ -231,6 +247,7 @@ public final class RunWriter: Sendable {
       state.samples = nil
       state.followedStories = nil
       state.storyTrees = nil
+      if state.lock != nil { _ = unlink(progressPath) }
       state.lock = nil
     }
   }
@@ -239,7 +256,7 @@ public final class RunWriter: Sendable {
   public func discard() {
     let names = [
       RunFolder.manifest, RunFolder.metrics, RunFolder.samples, RunFolder.followedStories, RunFolder.storyTrees,
-      RunFolder.prompts,
+      RunFolder.prompts, RunFolder.progress,
     ]
     for name in names + ["txt", "jsonl", "json", "csv"].map({ "\(RunFolder.promptData).\($0)" }) {
       unlink(folder.appending(path: name).path)

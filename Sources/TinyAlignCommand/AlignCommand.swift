@@ -197,17 +197,19 @@ struct Align: ParsableCommand {
       tensorBoard?.report(metrics, samples)
     }
     stop.begin(.step)
+    func showProgress(_ within: RunProgress) { progress.show(within) }
     func shouldStop() -> Bool { stop.isRaised || outputError != nil }
     let outcome: AlignmentRun.Outcome
     if resume == nil {
       outcome = try run.run(
-        in: folder, stateInterval: stateInterval, willStart: willStart, notice: notice, report: report,
-        shouldStop: shouldStop)
+        in: folder, stateInterval: stateInterval, willStart: willStart, notice: notice, progress: showProgress,
+        report: report, shouldStop: shouldStop)
     } else {
       for note in run.notes { Terminal.note(note) }
       if steps != nil, let line = Self.newSchedule(of: run) { Terminal.note(line) }
       outcome = try run.resume(
-        in: folder, stateInterval: stateInterval, notice: notice, report: report, shouldStop: shouldStop)
+        in: folder, stateInterval: stateInterval, notice: notice, progress: showProgress, report: report,
+        shouldStop: shouldStop)
     }
     stop.begin(.short)
     if case .interrupted(afterStep: 0) = outcome, resume == nil {

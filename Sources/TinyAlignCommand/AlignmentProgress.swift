@@ -13,6 +13,10 @@ struct AlignmentProgress {
   private var view: TrainingView
   private var labels = PromptLabels()
   private var hasBegun = false
+  /// When a line was written last, where no lines are drawn again and again.
+  private var written = ContinuousClock.now
+  /// Lines about steps that take long are at least so far apart.
+  private static let patience = Duration.seconds(30)
 
   /// Nothing has been said yet of the run in `folder`.
   init(recipe: Recipe, folder: URL) {
@@ -31,6 +35,7 @@ struct AlignmentProgress {
       view = TrainingView(steps: recipe.steps, samples: recipe.samples, before: before, labels: labels)
     }
     hasBegun = true
+    written = .now
     view.add(metrics, samples)
     if Terminal.canDraw {
       Terminal.live.draw { [view] in view.lines(columns: $0, rows: $1) }
@@ -39,6 +44,21 @@ struct AlignmentProgress {
       Terminal.note(view.statusLine)
     } else {
       Terminal.progress(view.statusLine)
+    }
+  }
+
+  /// Shows how far a step is that takes long.
+  mutating func show(_ progress: RunProgress) {
+    let words = progress.description.prefix(1).uppercased() + progress.description.dropFirst()
+    if Terminal.canDraw {
+      Terminal.live.draw { [view] columns, rows in
+        view.lines(columns: columns, rows: rows - 1) + [TerminalText.cut(words, to: columns)]
+      }
+    } else if Terminal.isInteractive {
+      Terminal.progress(words)
+    } else if .now - written >= Self.patience {
+      written = .now
+      Terminal.note(words)
     }
   }
 

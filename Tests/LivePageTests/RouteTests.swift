@@ -17,8 +17,9 @@ import Testing
         #expect(runs.map { $0["completed_steps"]?.integerValue } == [1, 3])
         #expect(
           runs[1].keys == [
-            "id", "name", "status", "message", "steps", "completed_steps", "samples", "model", "toward", "prompts",
-            "created", "seed", "last_reward", "last_kl", "is_live",
+            "id", "name", "status", "folder", "message", "steps", "completed_steps", "samples", "model", "toward",
+            "prompts",
+            "created", "seed", "last_reward", "last_kl", "is_live", "is_dead", "doing",
           ])
         #expect(runs[1]["steps"] == 3)
         #expect(runs[1]["samples"] == 6)
@@ -32,6 +33,8 @@ import Testing
         let ids = runs.compactMap { $0["id"]?.stringValue }
         #expect(Set(ids).count == 2)
         #expect(ids.allSatisfy { $0.count == 16 && $0.allSatisfy(\.isHexDigit) })
+        // The lock of its folder lives as long as its writer.
+        withExtendedLifetime(young) {}
       }
     }
   }

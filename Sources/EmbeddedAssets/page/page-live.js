@@ -18,10 +18,11 @@
     else if (!isConnected) [kind, text] = ["lost", "Server gone; trying again"];
     else if (runs.some((each) => each.status === "gone")) [kind, text] = ["lost", "Folder deleted"];
     else if (live.length > 1) [kind, text] = ["live", `${live.length} live`];
-    else if (live.length === 1) [kind, text] = ["live", `Live · step ${count(live[0].completed_steps)}`];
+    else if (live.length === 1) [kind, text] = ["live", `Live · ${live[0].doing ?? `step ${count(live[0].completed_steps)}`}`];
     else if (runs.length > 1) text = `${runs.length} runs`;
     else if (run?.status === "failed") [kind, text] = ["lost", "Failed"];
     else if (run?.status === "interrupted") text = "Interrupted";
+    else if (run?.is_dead) [kind, text] = ["lost", "Killed"];
     else if (run?.status === "running") text = "Not moving";
     else if (run) text = "Finished";
     place.dataset.kind = kind;
@@ -90,14 +91,16 @@
   };
 
   const heed = async ({ runs, steps = [], resets = [], gone = [] }) => {
-    for (const { run, step } of steps) {
+    for (const { run, step, doing } of steps) {
       const known = page.find(run);
+      const isFurther = known && step > known.completed_steps;
       if (known && Number.isSafeInteger(step)) {
+        known.doing = doing;
         known.completed_steps = Math.max(known.completed_steps, step);
         known.is_live = true;
         listSoon();
       }
-      if (isShown(run)) soon();
+      if (isShown(run) && isFurther) soon();
     }
     if (!runs && resets.length === 0 && gone.length === 0) return;
     const before = page.view.runs.join();

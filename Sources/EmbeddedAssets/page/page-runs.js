@@ -18,19 +18,67 @@
   const words = {
     finished: "finished", interrupted: "interrupted", failed: "failed", gone: "folder deleted", running: "not moving",
   };
-  const statusOf = (run) => (run.is_live ? "live" : words[run.status] ?? run.status);
+  const statusOf = (run) => (run.is_live ? "live" : run.is_dead ? "killed" : words[run.status] ?? run.status);
 
   /// Asks for the list and chooses a run where none is chosen.
   page.loadRuns = async () => {
     const answer = await page.ask("/api/runs");
     page.runs = Array.isArray(answer.runs) ? answer.runs : [];
+    page.mostRuns = answer.most_runs ?? page.mostRuns;
+    noteMissing(answer.folders ?? []);
     const known = page.view.runs.filter((id) => page.find(id));
     if (known.length === 0 && page.runs.length > 0) {
       // The newest is first; one that is under way comes before it.
       known.push((page.runs.find((run) => run.is_live) ?? page.runs[0]).id);
     }
     if (known.join() !== page.view.runs.join()) page.change({ runs: known });
+    nameRuns();
     page.showRuns();
+  };
+
+  page.mostRuns = 24;
+
+  // A link keeps the names of its runs, so that it still says what it showed when one of them has gone.
+  const nameRuns = () => {
+    const named = page.view.runs.map(nameOf).join(", ").slice(0, 400);
+    if (named !== page.view.named) page.change({ named });
+  };
+
+  const noteMissing = (folders) => {
+    const missing = page.view.runs.filter((id) => !page.find(id));
+    if (missing.length === 0) return;
+    const what = page.view.named ? `“${page.view.named}”` : `the run ${missing.join(", ")}`;
+    const who = page.view.runs.length === 1 ? "which is" : `of which ${counted(missing.length, "run is", "runs are")}`;
+    setText($("missing"), `This link shows ${what}, ${who} not in ${folders.join(", ") || "the folders served here"}: deleted, `
+      + "moved, or served by another tinyalign.");
+    $("missing").hidden = false;
+  };
+
+  // Which rows the list has, and in what order
+
+  const numberOr = (number, other) => (typeof number === "number" && Number.isFinite(number) ? number : other);
+  const orders = {
+    newest: () => 0,
+    name: (a, b) => a.name.localeCompare(b.name, "en", { numeric: true }),
+    reward: (a, b) => numberOr(b.last_reward, -Infinity) - numberOr(a.last_reward, -Infinity) || 0,
+    kl: (a, b) => numberOr(a.last_kl, Infinity) - numberOr(b.last_kl, Infinity) || 0,
+    steps: (a, b) => b.completed_steps - a.completed_steps,
+  };
+  const listed = () => {
+    const wanted = page.view.find.toLowerCase().split(/\s+/).filter(Boolean);
+    const text = (run) => [run.name, run.toward, run.model, statusOf(run)].join(" ").toLowerCase();
+    return page.runs.filter((run) => wanted.every((word) => text(run).includes(word))).sort(orders[page.view.by]);
+  };
+
+  const showRunTools = (shown) => {
+    $("run-tools").hidden = page.runs.length < 2;
+    if (document.activeElement !== $("run-find")) $("run-find").value = page.view.find;
+    $("run-order").value = page.view.by;
+    const isFull = page.view.runs.length >= page.mostRuns;
+    setText($("run-count"), [
+      shown < page.runs.length ? `${count(shown)} of ${counted(page.runs.length, "run", "runs")}` : "",
+      isFull ? `${page.mostRuns} runs are the most that can be compared.` : "",
+    ].filter(Boolean).join(" · "));
   };
 
   const swatch = (position) => make("i", { class: `swatch w${position % 6}${position % 12 > 5 ? " dashes" : ""}` });
@@ -40,6 +88,7 @@
     `${count(run.completed_steps)} of ${counted(run.steps, "step", "steps")}`,
     run.last_reward === null ? "" : `reward ${fixed(run.last_reward, 3)}`,
     run.last_kl === null ? "" : `KL ${fixed(run.last_kl, 3)}`,
+    run.doing ?? "",
   ].filter(Boolean).join(" · ");
 
   const rowOf = (id) => make("li", { "data-id": id },
@@ -48,14 +97,17 @@
 
   // Rows stay while their content changes, so that neither the focus nor a click in progress is lost.
   const fillRow = (row, run) => {
-    const signature = JSON.stringify([run, page.view.runs]);
+    const isFull = page.view.runs.length >= page.mostRuns;
+    const signature = JSON.stringify([run, page.view.runs, isFull]);
     if (row.dataset.shown === signature) return;
     row.dataset.shown = signature;
     const position = page.view.runs.indexOf(run.id);
     const isChosen = position >= 0, several = page.view.runs.length > 1;
     const [left, name] = row.children;
+    name.title = run.folder ?? "";
     row.classList.toggle("chosen", isChosen);
     left.firstElementChild.checked = isChosen;
+    left.firstElementChild.disabled = isFull && !isChosen;
     left.firstElementChild.setAttribute("aria-label", `Show ${page.isolated(run.name)} with the others`);
     left.querySelector(".swatch")?.remove();
     if (isChosen && several) left.append(swatch(position));
@@ -75,11 +127,13 @@
   page.showRuns = () => {
     const list = $("run-list");
     const old = new Map([...list.children].map((row) => [row.dataset.id, row]));
-    const rows = page.runs.map((run) => old.get(run.id) ?? rowOf(run.id));
+    const runs = listed();
+    const rows = runs.map((run) => old.get(run.id) ?? rowOf(run.id));
     rows.forEach((row, index) => {
       if (list.children[index] !== row) list.insertBefore(row, list.children[index] ?? null);
-      fillRow(row, page.runs[index]);
+      fillRow(row, runs[index]);
     });
+    showRunTools(runs.length);
     while (list.children.length > rows.length) list.lastElementChild.remove();
     for (const picker of document.querySelectorAll(".pick-run")) {
       picker.hidden = page.view.runs.length < 2;
@@ -116,7 +170,9 @@
   page.choose = (runs) => {
     const run = runs.includes(page.focus()) ? page.focus() : runs[0] ?? "";
     const other = run !== page.focus();
-    page.change({ runs, ...(other ? forgetful() : {}), run: runs.length > 1 ? run : "" }, true);
+    $("missing").hidden = true;
+    const named = runs.map(nameOf).join(", ").slice(0, 400);
+    page.change({ runs, named, ...(other ? forgetful() : {}), run: runs.length > 1 ? run : "" }, true);
     page.showRuns();
     page.refreshAll();
   };
@@ -138,6 +194,14 @@
     else if (others.length > 0) page.choose(others);
     else event.target.checked = true;
   });
+  $("run-find").addEventListener("input", (event) => {
+    page.change({ find: event.target.value });
+    page.showRuns();
+  });
+  $("run-order").addEventListener("change", (event) => {
+    page.change({ by: event.target.value });
+    page.showRuns();
+  });
   for (const select of document.querySelectorAll(".pick-run select")) {
     select.addEventListener("change", () => {
       page.change({ ...forgetful(), run: select.value }, true);
@@ -154,10 +218,14 @@
 
   const tileTable = (runs) => {
     const names = runs[0].tiles.map((each) => each.name);
-    const head = make("tr", {}, make("td", {}), ...runs.map((run, position) =>
-      make("th", { scope: "col" }, swatch(position), page.bdi(run.name))));
-    const rows = names.map((name, index) => make("tr", {}, make("th", { scope: "row", text: name }),
-      ...runs.map((run) => make("td", { text: run.tiles[index]?.value ?? "–", title: run.tiles[index]?.note ?? "" }))));
+    const head = make("tr", {}, make("th", { scope: "col", text: "Run" }), ...names.map((name) =>
+      make("th", { scope: "col", text: name })));
+    const rows = runs.map((run) => make("tr", {},
+      make("th", { scope: "row" }, swatch(page.view.runs.indexOf(run.id)), page.bdi(run.name)),
+      ...names.map((name) => {
+        const { value = "–", note = "" } = run.tiles.find((each) => each.name === name) ?? {};
+        return make("td", { text: value, title: note });
+      })));
     return make("div", { class: "scroll" }, make("table", { class: "facts-table" }, make("thead", {}, head),
       make("tbody", {}, ...rows)));
   };
@@ -201,7 +269,7 @@
     const head = make("tr", {}, make("th", { scope: "col", text: "Setting" }),
       ...runs.map((run, position) => make("th", { scope: "col" }, swatch(position), page.bdi(run.name))));
     const rows = differences.map(({ key, values }) => make("tr", {}, make("th", { scope: "row" }, make("code", { text: key })),
-      ...values.map((value) => make("td", { text: value }))));
+      ...values.map((value) => make("td", { text: value, class: value.length > 24 && "long" }))));
     $("differences").replaceChildren(
       make("table", { class: "facts-table" }, make("thead", {}, head), make("tbody", {}, ...rows)));
   };

@@ -60,7 +60,7 @@ window.TinyAlign = window.TinyAlign || {};
   // What is shown
 
   const defaults = {
-    runs: [], run: "", step: "latest", q: "", sort: "index", order: "", offset: 0, open: "", told: "latest", story: "",
+    runs: [], named: "", run: "", find: "", by: "newest", step: "latest", q: "", sort: "index", order: "", offset: 0, open: "", told: "latest", story: "",
     prompt: 0, before: "reference", after: "latest",
     // How curves are shown; charts-tools.js reads and writes them.
     smooth: "", x: "", log: "", hide: "",
@@ -80,6 +80,10 @@ window.TinyAlign = window.TinyAlign || {};
   const readers = {
     runs: (text) => text.split(",").filter((id) => /^[0-9a-f]{1,64}$/i.test(id)).slice(0, 24),
     run: (text) => (/^[0-9a-f]{1,64}$/i.test(text) ? text : ""),
+    // The names of the runs: a link says more than the server knows, where one of them has gone.
+    named: (text) => text.slice(0, 400),
+    find: (text) => text.slice(0, 200),
+    by: (text) => oneOf(text, ["newest", "name", "reward", "kl", "steps"]),
     step: (text) => stepOrWord(text, ["latest", "all"]),
     q: (text) => text.slice(0, 200),
     sort: (text) => oneOf(text, ["index", "reward", "kl", "advantage", "length"]),

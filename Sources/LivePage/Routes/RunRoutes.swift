@@ -16,6 +16,8 @@ extension PageRoutes {
       body: .bytes(
         jsonObject { writer in
           writer.member("runs", list: runs, first: true) { $0.run.write($0.sight, now: now, to: &$1) }
+          writer.member("folders", strings: catalogue.places)
+          writer.member("most_runs", Self.mostRuns)
         }))
   }
 

@@ -1,4 +1,5 @@
 import Foundation
+import Runs
 
 /// What tells whether a file has changed.
 struct FileStamp: Sendable, Equatable, Hashable {
@@ -127,6 +128,9 @@ struct OpenFolder: ~Copyable {
     return FileStamp(status)
   }
 
+  /// Whether the program that writes the run lives.
+  var isLocked: Bool { isRunFolderLocked(descriptor) }
+
   private static func problem() -> FileProblem {
     switch errno {
     case ENOENT: .missing
@@ -137,22 +141,39 @@ struct OpenFolder: ~Copyable {
   }
 }
 
-/// Where a run folder is: one that the user named, or a folder in it.
+/// Where a run folder is: one that the user named, or a folder somewhere in it.
 struct RunPlace: Sendable, Hashable {
   /// The folder that the user named, without links as far as it exists.
   var root: String
-  /// The run folder in it; nil where the user named the run folder itself.
-  var child: String?
+  /// The way from there to the run folder; empty where the user named the run folder itself.
+  var folders: [String] = []
 
-  var path: String { child.map { root.hasSuffix("/") ? root + $0 : "\(root)/\($0)" } ?? root }
+  var path: String { ([root == "/" ? "" : root] + folders).joined(separator: "/") }
+
+  /// What the run is called: the way to it, or its folder's name.
+  var name: String {
+    folders.isEmpty ? root.split(separator: "/").last.map(String.init) ?? root : folders.joined(separator: "/")
+  }
+
+  /// A longer name, for runs that have the same one: so many more folders before it.
+  func name(withFolders count: Int) -> String {
+    let own = max(1, folders.count)
+    return path.split(separator: "/").suffix(own + count).joined(separator: "/")
+  }
+
+  /// A folder in this one.
+  func appending(_ name: String) -> RunPlace { RunPlace(root: root, folders: folders + [name]) }
 
   /// Opens the run folder.
   ///
   /// - Throws: ``FileProblem``.
   func open() throws(FileProblem) -> OpenFolder {
-    let folder = try OpenFolder(named: root)
-    guard let child else { return folder }
-    return try OpenFolder(child, in: folder)
+    var folder = try OpenFolder(named: root)
+    for name in folders {
+      let inner = try OpenFolder(name, in: folder)
+      folder = inner
+    }
+    return folder
   }
 
   /// A name for the run that tells nothing of its path: 16 hexadecimal digits (FNV-1a of the path).

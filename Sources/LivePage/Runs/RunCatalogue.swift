@@ -7,30 +7,55 @@ final class RunCatalogue: Sendable {
   private struct State {
     var runs: [RunPlace: WatchedRun] = [:]
     var byID: [String: WatchedRun] = [:]
-    var scanned: ContinuousClock.Instant?
+    /// When runs are looked for next.
+    var due: ContinuousClock.Instant?
   }
+
+  /// How deep in a folder runs are looked for.
+  private static let depth = 4
+  /// How many folders are looked into at most each time.
+  private static let mostFolders = 4_096
 
   private let folders: [URL]
   private let state = Mutex(State())
 
   init(_ folders: [URL]) { self.folders = folders }
 
+  /// The folders that runs are looked for in.
+  var places: [String] {
+    folders.map { folder in Self.resolved(folder) ?? folder.standardizedFileURL.path(percentEncoded: false) }
+  }
+
   /// All runs, those that have gone among them.
   ///
-  /// New ones are looked for at most twice a second.
+  /// New ones are looked for at most twice a second, and less often where that takes long.
   func runs() -> [WatchedRun] {
     state.withLock { state in
-      let now = ContinuousClock.now
-      if let scanned = state.scanned, now - scanned < .milliseconds(500) { return Array(state.runs.values) }
-      state.scanned = now
-      for place in folders.flatMap({ Self.places($0, besides: state.runs) }) where state.runs[place] == nil {
+      let start = ContinuousClock.now
+      if let due = state.due, start < due { return Array(state.runs.values) }
+      let places = folders.flatMap { Self.places($0, besides: state.runs) }.filter { state.runs[$0] == nil }
+      for place in places where state.runs[place] == nil {
         var id = place.id
         while state.byID[id] != nil { id += "0" }
         let run = WatchedRun(place: place, id: id)
         state.runs[place] = run
         state.byID[id] = run
       }
+      if !places.isEmpty { Self.tellApart(Array(state.runs.values)) }
+      let end = ContinuousClock.now
+      state.due = end + max(Duration.milliseconds(500), start.duration(to: end) * 20)
       return Array(state.runs.values)
+    }
+  }
+
+  /// Gives runs of one name as many of the folders above them as tell them apart.
+  private static func tellApart(_ runs: [WatchedRun]) {
+    for (name, same) in Dictionary(grouping: runs, by: \.place.name) {
+      var names = same.map { _ in name }
+      for count in 1...64 where Set(names).count < names.count {
+        names = same.map { $0.place.name(withFolders: count) }
+      }
+      for (run, name) in zip(same, names) { run.rename(name) }
     }
   }
 
@@ -44,23 +69,35 @@ final class RunCatalogue: Sendable {
     return run
   }
 
-  /// The runs at or in a folder that the user named, where they are not known already.
-  private static func places(_ folder: URL, besides known: [RunPlace: WatchedRun]) -> [RunPlace] {
-    // The way to the folder may lead over links, since the user named it; what is in it may not.
-    guard let resolved = realpath(folder.path, nil) else { return [] }
+  /// A folder without the links on the way to it, which the user named; nil where it is not there.
+  private static func resolved(_ folder: URL) -> String? {
+    guard let resolved = realpath(folder.path(percentEncoded: false), nil) else { return nil }
     defer { free(resolved) }
-    let root = String(cString: resolved)
-    let place = RunPlace(root: root, child: nil)
-    if known[place] != nil { return [] }
-    if isRun(place) { return [place] }
-    let names = (try? FileManager.default.contentsOfDirectory(atPath: root)) ?? []
-    return names.filter { !$0.hasPrefix(".") }.map { RunPlace(root: root, child: $0) }.filter {
-      known[$0] == nil && isRun($0)
-    }
+    return String(cString: resolved)
   }
 
-  private static func isRun(_ place: RunPlace) -> Bool {
-    guard let folder = try? place.open() else { return false }
-    return folder.stamp(RunFolder.manifest) != nil
+  /// The runs at or in a folder that the user named, where they are not known already.
+  private static func places(_ folder: URL, besides known: [RunPlace: WatchedRun]) -> [RunPlace] {
+    guard let root = resolved(folder) else { return [] }
+    var found: [RunPlace] = []
+    var looked = 0
+    // A level after the other, so that a folder with too many in it hides none that is nearer.
+    var level = [RunPlace(root: root)]
+    for depth in 0...depth {
+      var next: [RunPlace] = []
+      for place in level where known[place] == nil && looked < mostFolders {
+        looked += 1
+        // A link in a folder that the user named may lead anywhere: it is not followed.
+        guard let folder = try? place.open() else { continue }
+        if folder.stamp(RunFolder.manifest) != nil {
+          found.append(place)
+        } else if depth < Self.depth {
+          let names = (try? FileManager.default.contentsOfDirectory(atPath: place.path)) ?? []
+          next += names.filter { !$0.hasPrefix(".") }.sorted().map { place.appending($0) }
+        }
+      }
+      level = next
+    }
+    return found
   }
 }

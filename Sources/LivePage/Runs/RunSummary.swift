@@ -8,14 +8,36 @@ extension WatchedRun.Sight {
     return problem == nil ? manifest?.status.rawValue ?? "failed" : "failed"
   }
 
-  /// Whether the run seems to go on: it says so, and has changed within a minute, or ten times what a step takes.
+  /// Whether the run goes on: it says so, and a program holds the lock of its folder.
+  ///
+  /// Where no lock can be seen, since the file system has none or another computer holds it, a run goes on that has
+  /// changed within a minute, or ten times what a step takes.
   ///
   /// - Parameter now: seconds since 1970.
   func isLive(at now: Double) -> Bool {
     guard status == RunManifest.Status.running.rawValue else { return false }
+    if isLocked { return true }
+    if isDead { return false }
     let patience = max(60, 10 * (last?.seconds ?? 0))
-    return now - Double(modified) / 1e9 < patience
+    // The clocks of two computers differ, and a file may come from a day that is still to come.
+    return abs(now - Double(modified) / 1e9) < patience
   }
+
+  /// Whether the run says that it is running, and the program that did so is no more.
+  var isDead: Bool {
+    guard status == RunManifest.Status.running.rawValue, !isLocked, let progress else { return false }
+    return progress.isLocked && progress.host == runHostName()
+  }
+
+  /// How far the run is within the step after the last finished one; nil where that is not known.
+  var doing: String? {
+    guard let progress = progress?.progress, isLocked || !isDead, progress.step >= completedSteps else { return nil }
+    if progress.step == completedSteps, progress.phase != .following { return nil }
+    return progress.description
+  }
+
+  /// A step that was skipped has no metrics; the manifest is a moment behind them.
+  var completedSteps: Int { max(last?.step ?? 0, manifest?.completedSteps ?? 0) }
 
   /// A setting of the recipe.
   func setting(_ name: String) -> JSONValue? { manifest?.recipe[name] }
@@ -29,8 +51,13 @@ extension WatchedRun.Sight {
     }
   }
 
-  /// Why the run failed or cannot be read.
-  var message: String? { problem ?? manifest?.message }
+  /// Why the run failed, ended without a word, or cannot be read.
+  var message: String? {
+    if let text = problem ?? manifest?.message { return text }
+    return isDead
+      ? "The program that trained this run is gone without a word, as when it is killed; tinyalign align --resume goes on."
+      : nil
+  }
 }
 
 extension WatchedRun {
@@ -41,10 +68,12 @@ extension WatchedRun {
     writer.member("id", id, first: true)
     writer.member("name", name)
     writer.member("status", sight.status)
-    writer.member("message", sight.message)
+    writer.member("folder", place.path)
+    writer.member(
+      "message",
+      sight.isGone ? "Its folder was deleted or moved; what was read of it is still shown." : sight.message)
     writer.member("steps", sight.setting("steps")?.integerValue)
-    // A step that was skipped has no metrics; the manifest is a moment behind them.
-    writer.member("completed_steps", max(sight.last?.step ?? 0, manifest?.completedSteps ?? 0))
+    writer.member("completed_steps", sight.completedSteps)
     writer.member("samples", sight.setting("samples")?.integerValue)
     writer.member("model", manifest?.model.name)
     writer.member("toward", sight.setting("toward")?.stringValue)
@@ -59,6 +88,8 @@ extension WatchedRun {
     writer.member("last_reward", sight.last?.rewardMean)
     writer.member("last_kl", sight.last?.klForward)
     writer.member("is_live", sight.isLive(at: now))
+    writer.member("is_dead", sight.isDead)
+    writer.member("doing", sight.doing)
     writer.raw("}")
   }
 }

@@ -17,6 +17,10 @@ final class WatchedRun: Sendable {
     var last: StepMetrics?
     /// When the folder last changed, nanoseconds since 1970.
     var modified = 0
+    /// Whether a program holds the folder's lock.
+    var isLocked = false
+    /// Who trains the run and how far it is within a step, where the run says so.
+    var progress: ProgressRecord?
   }
 
   private struct State {
@@ -32,17 +36,23 @@ final class WatchedRun: Sendable {
   }
 
   let id: String
-  let name: String
   let place: RunPlace
   let samples: SampleStore
   private let state = Mutex(State())
+  private let label: Mutex<String>
+
+  /// What the run is called; no other run that is served has the same name.
+  var name: String { label.withLock { $0 } }
 
   init(place: RunPlace, id: String) {
     self.place = place
     self.id = id
-    name = place.path.split(separator: "/").last.map(String.init) ?? place.path
+    label = Mutex(place.name)
     samples = SampleStore(place: place)
   }
+
+  /// Gives the run another name, where two have the same.
+  func rename(_ name: String) { label.withLock { $0 = name } }
 
   /// Looks at the folder; cheap where nothing has changed.
   @discardableResult
@@ -127,11 +137,25 @@ final class WatchedRun: Sendable {
       }
       if stamp != state.manifestStamp { readManifest(&state, stamp, in: folder) }
       readMetrics(&state, in: folder)
+      readLife(&state, in: folder)
       state.sight.modified = max(stamp.modified, state.metricsStamp?.modified ?? 0)
     } catch {
       state.sight.isGone = true
       state.manifestStamp = nil
     }
+  }
+
+  /// Looks whether a run that says that it is running does so.
+  private static func readLife(_ state: inout State, in folder: borrowing OpenFolder) {
+    state.sight.isLocked = false
+    state.sight.progress = nil
+    guard state.sight.status == RunManifest.Status.running.rawValue else { return }
+    state.sight.isLocked = folder.isLocked
+    guard let file = try? folder.file(RunFolder.progress), file.stamp.size <= 4_096,
+      let bytes = try? file.read(from: 0, count: file.stamp.size),
+      let json = try? JSONValue(parsing: bytes, name: RunFolder.progress)
+    else { return }
+    state.sight.progress = ProgressRecord(json: json)
   }
 
   private static func readManifest(_ state: inout State, _ stamp: FileStamp, in folder: borrowing OpenFolder) {
