@@ -53,12 +53,16 @@ package struct MemoryPlan: Equatable {
   package static let defaultCacheBytes = 224 << 20
 
   /// The plan for a step of `stories`, within `budget` bytes of the whole process or, where there is none, within three quarters
-  /// of the computer's memory.
+  /// of the memory that it may use.
   ///
-  /// - Parameter partSize: stories computed at once where the user has said so.
-  /// - Throws: ``AlignmentError/setting(name:reason:)`` where not even a single story fits.
-  package init(_ needs: Needs, stories: Int, partSize: Int?, budget: MemorySize?) throws {
-    let total = budget?.bytes ?? Int(Double(ProcessInfo.processInfo.physicalMemory) * 0.75)
+  /// - Parameters:
+  ///   - partSize: stories computed at once where the user has said so.
+  ///   - limit: the memory that the process may use.
+  /// - Throws: ``AlignmentError`` where not even a single story fits the budget, or the limit of a container.
+  package init(
+    _ needs: Needs, stories: Int, partSize: Int?, budget: MemorySize?, limit: MemoryLimit = .current
+  ) throws {
+    let total = budget?.bytes ?? Int(Double(limit.bytes) * 0.75)
     let left = total - needs.taken - needs.fixed
     // The most stories that fit.
     var fitting = 0
@@ -67,8 +71,15 @@ package struct MemoryPlan: Equatable {
       let middle = (fitting + tooMany) / 2
       if needs.part(middle, of: stories) <= left { fitting = middle } else { tooMany = middle }
     }
+    let least = needs.taken + needs.fixed + needs.part(1, of: stories)
+    // Beyond such a limit the system ends the process, where a computer would still have its swap space.
+    if let source = limit.source, least > limit.bytes {
+      throw AlignmentError.text(
+        reason:
+          "the memory limit of this container or session (\(limit.bytes >> 20) MiB, \(source)) is too little for this "
+          + "model: a single story at a time needs \(least >> 20) MiB; raise the limit, or take a smaller model")
+    }
     if let budget, fitting < 1 {
-      let least = needs.taken + needs.fixed + needs.part(1, of: stories)
       throw AlignmentError.setting(
         name: "--memory",
         reason: "is \(budget), too little for this model: a single story at a time needs \(least >> 20) MiB")

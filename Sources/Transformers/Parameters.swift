@@ -1,5 +1,5 @@
 import Checkpoints
-import Foundation
+import Kernels
 
 /// One named tensor in a model's parameter buffer.
 public struct Parameter: Sendable {
@@ -32,15 +32,16 @@ public struct ParameterLayout: Sendable {
     return start
   }
 
-  /// Refuses a model whose parameters alone are more than this computer's memory.
+  /// Refuses a model whose parameters alone are more than the memory that this process may use.
   ///
   /// - Throws: ``CheckpointError`` that names `file`.
   func checkMemory(file: String) throws {
     let needed = count * MemoryLayout<Float>.stride
-    let memory = ProcessInfo.processInfo.physicalMemory
-    guard needed > memory else { return }
+    let memory = MemoryLimit.current
+    guard needed > memory.bytes else { return }
+    let owner = memory.source.map { "this container or session may use (\($0))" } ?? "this computer has"
     throw CheckpointError.unsupported(
-      file: file, reason: "its parameters need \(needed >> 30) GiB of memory and this computer has \(memory >> 30)",
+      file: file, reason: "its parameters need \(needed >> 20) MiB of memory and \(owner) \(memory.bytes >> 20)",
       hint: "use a smaller model")
   }
 }

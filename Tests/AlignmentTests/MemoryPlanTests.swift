@@ -1,6 +1,7 @@
 import Alignment
 import Foundation
 import Kernels
+import TestSupport
 import Testing
 
 struct MemoryPlanTests {
@@ -12,7 +13,9 @@ struct MemoryPlanTests {
     _ needs: MemoryPlan.Needs? = nil, stories: Int = 8, partSize: Int? = nil, kilobytes: Int?
   ) throws -> MemoryPlan {
     let budget = try kilobytes.map { try #require(MemorySize("\($0)KB")) }
-    return try MemoryPlan(needs ?? self.needs, stories: stories, partSize: partSize, budget: budget)
+    return try MemoryPlan(
+      needs ?? self.needs, stories: stories, partSize: partSize, budget: budget,
+      limit: MemoryLimit(physicalMemory: 8 << 30, root: "/nowhere"))
   }
 
   @Test func `without a budget all stories are computed at once, and caches have their limit`() throws {
@@ -27,6 +30,35 @@ struct MemoryPlanTests {
     // Stories that do not fit this computer are computed one at a time: there is no budget to refuse them by.
     needs.story = 1 << 50
     #expect(try self.plan(needs, kilobytes: nil).partSize == 1)
+  }
+
+  @Test func `in a container its limit takes the place of the computer's memory, and too little is refused`() throws {
+    func plan(_ mebibytes: Int, _ needs: MemoryPlan.Needs) throws -> MemoryPlan {
+      try withTemporaryFolder { root in
+        for (name, text) in [
+          ("proc/self/cgroup", "0::/\n"),
+          ("proc/self/mountinfo", "30 24 0:27 / /sys/fs/cgroup rw - cgroup2 cgroup2 rw\n"),
+          ("sys/fs/cgroup/memory.max", "\(mebibytes << 20)\n"),
+        ] {
+          let file = root.appending(path: name)
+          try FileManager.default.createDirectory(
+            at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+          try Data(text.utf8).write(to: file)
+        }
+        return try MemoryPlan(
+          needs, stories: 8, partSize: nil, budget: nil, limit: MemoryLimit(physicalMemory: 1 << 50, root: root.path))
+      }
+    }
+    let needs = MemoryPlan.Needs(
+      taken: 50 << 20, fixed: 50 << 20, prompt: 0, story: 100 << 20, rowsPerStory: 1, row: 4_000)
+    // Three quarters of it: 100 MiB are needed before the first story.
+    #expect(try plan(2_048, needs).partSize == 8)
+    #expect(try plan(800, needs).partSize == 5)
+    #expect(try plan(201, needs).partSize == 1)
+    #expect { try plan(199, needs) } throws: { error in
+      "\(error)".contains("container or session (199 MiB, /sys/fs/cgroup/memory.max)")
+        && "\(error)".contains("needs 200 MiB")
+    }
   }
 
   @Test func `an ample budget keeps all logits and gives the rest to the reference`() throws {
