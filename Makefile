@@ -29,6 +29,9 @@ reward-model:
 
 build: setup
 	swift build $(SWIFT_FLAGS)
+	@# A link that Swift makes; where there are no symbolic links the program is copied.
+	@[ -L .build/release ] || { mkdir -p .build/release && \
+	  cp "$$(swift build $(SWIFT_FLAGS) --show-bin-path)/tinyalign" $(COMMAND); }
 
 demo: build reward-model
 	@rm -rf $(DEMO_RUN)

@@ -27,6 +27,10 @@ struct BlobDownload {
   }
 
   private func runOnce() throws {
+    // A commit's files do not change.
+    if let bytes = store.ownBytes(of: file.path, commit: commit), file.bytes == nil || file.bytes == bytes {
+      return report(.cached(file: file.path, bytes: bytes))
+    }
     let url = try client.address(of: file.path, name, commit: commit)
     var blob = file.blobName
     // A listing without hashes: the file's own header has the name of the blob.
@@ -46,8 +50,8 @@ struct BlobDownload {
         if !store.hasBlob(blob, bytes: file.bytes) { try fetch(url, blob: blob) }
       }
     }
-    try store.link(file.path, to: blob, commit: commit)
     let bytes = PartialFile.existingBytes(store.blob(blob).path)
+    try store.link(file.path, to: blob, commit: commit, isNew: !wasThere)
     report(wasThere ? .cached(file: file.path, bytes: bytes) : .finished(file: file.path, bytes: bytes))
   }
 

@@ -51,9 +51,11 @@ private func text(_ digest: some Digest) -> String {
 struct BlobStore: Sendable {
   let cache: HubCache
   let repository: URL
+  private let usesLinks: Bool
 
-  init(cache: HubCache, repository name: String) {
+  init(cache: HubCache, repository name: String, usesLinks: Bool = true) {
     self.cache = cache
+    self.usesLinks = usesLinks
     repository = cache.repositoryFolder(name)
   }
 
@@ -77,21 +79,54 @@ struct BlobStore: Sendable {
     return bytes.map { Int(status.st_size) == $0 } ?? true
   }
 
-  /// Gives a blob its name in a snapshot.
+  /// The size of a file of a snapshot that is no link but holds its bytes itself; nil where there is none.
+  func ownBytes(of file: String, commit: String) -> Int? {
+    var status = stat()
+    guard lstat(place(of: file, commit: commit).path, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      return nil
+    }
+    return Int(status.st_size)
+  }
+
+  private func place(of file: String, commit: String) -> URL {
+    snapshot(commit).appending(path: file, directoryHint: .notDirectory)
+  }
+
+  /// Gives a blob its name in a snapshot: as a link or, where there are no symbolic links, as a plain file, as huggingface_hub does.
   ///
+  /// - Parameter isNew: whether the blob was made for this file, which may then take it; else it is copied.
   /// - Throws: ``HubError/disk(action:path:reason:)``.
-  func link(_ file: String, to blob: String, commit: String) throws {
-    let link = snapshot(commit).appending(path: file, directoryHint: .notDirectory)
+  func link(_ file: String, to blob: String, commit: String, isNew: Bool) throws {
+    let link = place(of: file, commit: commit)
     try createFolder(link.deletingLastPathComponent())
-    let depth = file.utf8.count { $0 == UInt8(ascii: "/") }
-    let target = String(repeating: "../", count: depth + 2) + "blobs/" + blob
-    if (try? FileManager.default.destinationOfSymbolicLink(atPath: link.path)) == target { return }
     // Beside it and renamed, so that the name never leads nowhere.
     let temporary = link.path + ".tinyalign-\(UInt64.random(in: 0...UInt64.max)).tmp"
-    guard symlink(target, temporary) == 0 else { throw diskError("link", link.path) }
-    guard rename(temporary, link.path) == 0 else {
-      let error = diskError("link", link.path)
-      unlink(temporary)
+    if usesLinks {
+      let depth = file.utf8.count { $0 == UInt8(ascii: "/") }
+      let target = String(repeating: "../", count: depth + 2) + "blobs/" + blob
+      if (try? FileManager.default.destinationOfSymbolicLink(atPath: link.path)) == target { return }
+      if symlink(target, temporary) == 0 {
+        guard rename(temporary, link.path) == 0 else {
+          let error = diskError("link", link.path)
+          unlink(temporary)
+          throw error
+        }
+        return
+      }
+      // What file systems without symbolic links say (FAT, some network shares), and sandboxes that forbid them.
+      guard [EPERM, ENOTSUP, EOPNOTSUPP, ENOSYS, EINVAL].contains(errno) else { throw diskError("link", link.path) }
+    }
+    let blob = self.blob(blob)
+    if isNew {
+      guard rename(blob.path, link.path) == 0 else { throw diskError("move", blob.path) }
+      return
+    }
+    let copy = try PartialFile(temporary)
+    do {
+      try ReadingFile(blob.path).forEachPiece { try copy.append(Data($0)) }
+      try copy.rename(to: link.path)
+    } catch {
+      copy.discard()
       throw error
     }
   }

