@@ -188,7 +188,7 @@ struct Align: ParsableCommand {
         // Both may go to one terminal.
         Terminal.live.erase()
         do {
-          try Output.write(try metrics.jsonLine() + [UInt8(ascii: "\n")])
+          try Output.json(try metrics.jsonLine() + [UInt8(ascii: "\n")])
         } catch {
           outputError = error
         }

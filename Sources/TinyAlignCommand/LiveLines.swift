@@ -1,4 +1,5 @@
 import Foundation
+import Reports
 import Synchronization
 
 /// A few lines of standard error that are drawn again and again in one place.
@@ -85,7 +86,7 @@ final class LiveLines: Sendable {
 
   private static func lines(_ picture: Picture, _ window: Window) -> [String] {
     // The last column stays free: some terminals break a line that fills it.
-    picture(window.columns - 1, window.rows - 1)
+    picture(window.columns - 1, window.rows - 1).map { TerminalText.visible($0, inOneLine: true) }
   }
 
   /// Draws in one piece, each line over the old one, so that nothing flickers.

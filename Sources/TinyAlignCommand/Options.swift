@@ -103,7 +103,7 @@ struct TextOptions: ParsableArguments {
 
 /// Prints one JSON object, its members in the order given.
 func printJSON(_ members: [JSONValue.Member]) throws {
-  try Output.write(try JSONValue.object(members).encoded() + [UInt8(ascii: "\n")])
+  try Output.json(try JSONValue.object(members).encoded() + [UInt8(ascii: "\n")])
 }
 
 extension JSONValue {

@@ -59,7 +59,7 @@ struct Pretrain: ParsableCommand {
     let best = try trainer.train { progress in
       validation = progress.validationBitsPerByte ?? validation
       steps = (progress.step, progress.totalSteps)
-      if common.json { try Output.write(try encoder.encode(progress) + [UInt8(ascii: "\n")]) }
+      if common.json { try Output.json(try encoder.encode(progress) + [UInt8(ascii: "\n")]) }
       report(progress, validation)
       return !stop.isRaised
     } save: { _ in

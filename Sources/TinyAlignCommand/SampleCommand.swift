@@ -93,9 +93,9 @@ struct Sample: ParsableCommand {
     var decoder = StreamingDecoder(tokenizer: textModel.tokenizer, isContinuation: !prompt.lead.isEmpty)
     var isFirst = true
     _ = try teller.tell(prompts: [prompt], count: 1, settings: settings) { _, token in
-      if isFirst { try Output.write(prompt.lead.utf8) }
+      if isFirst { try Output.text(prompt.lead) }
       isFirst = false
-      try Output.write(decoder.append(token).utf8)
+      try Output.text(decoder.append(token))
     }
     try Output.line(decoder.finish())
   }

@@ -3,20 +3,35 @@ import Foundation
 import Reports
 
 /// Results: standard output.
+///
+/// All text goes through here: on a terminal, what would command it is made visible; a pipe or a file gets every byte as it is.
 enum Output {
-  /// Writes bytes, or says that they could not be written.
+  private static let isTerminal = isatty(STDOUT_FILENO) == 1
+
+  /// Writes JSON, or says that it could not be written.
   ///
   /// - Throws: ``OutputError``: a result that is lost must not look like success.
-  static func write(_ bytes: some Sequence<UInt8>) throws {
+  static func json(_ bytes: [UInt8]) throws {
+    try write(isTerminal ? Array(TerminalText.visible(json: String(decoding: bytes, as: UTF8.self)).utf8) : bytes)
+  }
+
+  /// Writes text.
+  ///
+  /// - Throws: ``OutputError``.
+  static func text(_ text: String) throws { try write((isTerminal ? TerminalText.visible(text) : text).utf8) }
+
+  /// Writes one line.
+  ///
+  /// - Throws: ``OutputError``.
+  static func line(_ text: String) throws { try Self.text(text + "\n") }
+
+  private static func write(_ bytes: some Sequence<UInt8>) throws {
     do {
       try FileHandle.standardOutput.write(contentsOf: Data(bytes))
     } catch {
       throw OutputError(isClosed: errno == EPIPE)
     }
   }
-
-  /// Writes one line.
-  static func line(_ text: String) throws { try write((text + "\n").utf8) }
 }
 
 /// Standard output took no more.
@@ -28,7 +43,7 @@ struct OutputError: Error, CustomStringConvertible {
   }
 }
 
-/// Standard error: progress and messages; standard output is for results.
+/// Standard error: progress and messages; standard output is for results. Whatever is said, nothing in it commands a terminal.
 enum Terminal {
   /// Whether a person is watching, on a terminal that lines can be taken back from.
   static let isInteractive = isatty(STDERR_FILENO) == 1 && !["", "dumb"].contains(variable("TERM"))
@@ -44,7 +59,7 @@ enum Terminal {
   /// Writes one line.
   static func note(_ line: String) {
     live.erase()
-    try? FileHandle.standardError.write(contentsOf: Data((line + "\n").utf8))
+    try? FileHandle.standardError.write(contentsOf: Data((TerminalText.visible(line) + "\n").utf8))
   }
 
   /// Says what a user is to know about a model's files.
@@ -55,7 +70,8 @@ enum Terminal {
   /// Replaces the progress line where a person is watching.
   static func progress(_ line: String) {
     guard isInteractive else { return }
-    try? FileHandle.standardError.write(contentsOf: Data("\r\u{1B}[2K\(line)".utf8))
+    let text = TerminalText.visible(line, inOneLine: true)
+    try? FileHandle.standardError.write(contentsOf: Data("\r\u{1B}[2K\(text)".utf8))
   }
 
   /// Ends the progress line.

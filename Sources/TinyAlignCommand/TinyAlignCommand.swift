@@ -2,6 +2,7 @@ import Alignment
 import ArgumentParser
 import Foundation
 import Kernels
+import Reports
 
 @main
 struct TinyAlignCommand: ParsableCommand {
@@ -53,7 +54,7 @@ struct TinyAlignCommand: ParsableCommand {
 
   private static func fail(_ message: String, status: Int32) -> Never {
     Terminal.endProgress()
-    Terminal.note("tinyalign: \(message)")
+    Terminal.note("tinyalign: \(TerminalText.visible(message, inOneLine: true))")
     Foundation.exit(status)
   }
 }

@@ -81,11 +81,11 @@ extension CommandTests {
       #endif
     }
 
-    /// Runs the command with standard error at a terminal of so many columns; `during` is called with all that was
+    /// Runs the command with standard error, and standard output where `withOutput` says so, at a terminal of so many columns; `during` is called with all that was
     /// written so far, and may send signals to the process.
     private func onTerminal(
       columns: UInt16, _ arguments: [String], in folder: URL, environment: [String: String] = ["TERM": "xterm"],
-      during: (String, Int32) -> Void = { _, _ in }
+      withOutput: Bool = false, during: (String, Int32) -> Void = { _, _ in }
     ) throws -> (status: Int32, text: String) {
       let (terminal, name) = try Self.openTerminal()
       defer { close(terminal) }
@@ -102,6 +102,7 @@ extension CommandTests {
       var size = winsize(ws_row: 30, ws_col: columns, ws_xpixel: 0, ws_ypixel: 0)
       try #require(ioctl(terminal, UInt(TIOCSWINSZ), &size) == 0)
       process.standardError = FileHandle(fileDescriptor: side, closeOnDealloc: false)
+      if withOutput { process.standardOutput = FileHandle(fileDescriptor: side, closeOnDealloc: false) }
       var all = sigset_t()
       var before = sigset_t()
       sigfillset(&all)
@@ -188,6 +189,68 @@ extension CommandTests {
           steps.allSatisfy { $0.contains("/20  reward ") && $0.contains(" nats/token  ") && $0.hasSuffix(" left") })
         #expect(result.errorLines.filter { $0.contains("reward │") }.count == 1)
         #expect(result.errorLines.filter { $0.contains("KL │") }.count == 1)
+      }
+    }
+
+    /// Titles, colours, answers to the host, bells, C1, the other direction of writing.
+    private static let evil = "\u{1B}]0;title\u{7}\u{1B}[31m\u{1B}[6n\u{9B}2J\u{7F}\u{8}\u{202E}\u{2066}"
+
+    /// What a terminal must not be sent, apart from what the program draws with.
+    private func commands(in text: String) -> [Unicode.Scalar] {
+      text.unicodeScalars.filter { scalar in
+        scalar != "\r" && scalar != "\n"
+          && (scalar.properties.generalCategory == .control || scalar.properties.isBidiControl)
+      }
+    }
+
+    @Test func `what comes from outside commands no terminal`() throws {
+      try withTemporaryFolder { folder in
+        func write(_ text: String, _ name: String) throws {
+          let file = folder.appending(path: name)
+          try FileManager.default.createDirectory(
+            at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
+          try Data(text.utf8).write(to: file)
+        }
+        // As JSON spells it.
+        let escaped = #"\u001b]0;title\u0007\u001b[31m\u009b2J\u202e\nmore"#
+        try write(#"{"model_type": "\#(escaped)"}"#, "model/config.json")
+        try write(#""\e]0;title\a\e[31m": 1"#, "recipe.yaml")
+        try write(#"toward: "\e[31m\u202e cat""# + "\nsteps: 1\nsamples: 2\n", "toward.yaml")
+        for (arguments, status) in [
+          (["sample", "--model", "model"], Int32(1)), (["align", "--recipe", "recipe.yaml"], 1),
+          (["score", "--file", Self.evil], 1), (["score", "--model", Self.evil, "a"], 1), (["--\(Self.evil)"], 2),
+          (["align", "--recipe", "toward.yaml", "--out", "run"], 0),
+        ] {
+          let result = try onTerminal(
+            columns: 200, arguments, in: folder, environment: ["TERM": "dumb"], withOutput: true)
+          #expect(result.status == status, "\(result.text)")
+          #expect(commands(in: result.text).isEmpty, "\(result.text)")
+          #expect(result.text.contains("<U+001B>"), "\(result.text)")
+          if status == 1 { #expect(result.text.split(separator: "\r\n").count == 1, "\(result.text)") }
+          // Where standard error goes to a file, too: it will be looked at on a terminal.
+          if status == 1 { #expect(commands(in: try tinyalign(arguments, in: folder).errors).isEmpty) }
+        }
+      }
+    }
+
+    @Test func `generated text is made visible on a terminal, and goes into a pipe as it is`() throws {
+      try withTemporaryFolder { folder in
+        let ids = output(of: try tinyalign("tokenize", "--json", Self.evil, in: folder))
+          .firstMatch(of: /"token_ids":\[([0-9,]+)\]/)
+        let evil = [
+          ["tokenize", "--decode", String(try #require(ids).1)],
+          ["sample", "--prompt", "Once" + Self.evil, "--max-new-tokens", "1", "--temperature", "0"],
+          ["sample", "--prompt", "Once" + Self.evil, "--max-new-tokens", "1", "--temperature", "0", "-n", "2"],
+        ]
+        for arguments in evil {
+          #expect(output(of: try tinyalign(arguments, in: folder)).contains(Self.evil))
+          let shown = try onTerminal(columns: 80, arguments, in: folder, withOutput: true)
+          #expect(shown.status == 0 && commands(in: shown.text).isEmpty, "\(shown.text)")
+          #expect(shown.text.contains("<U+001B>]0;title<U+0007>"))
+          let json = try onTerminal(columns: 80, arguments + ["--json"], in: folder, withOutput: true)
+          #expect(json.status == 0 && commands(in: json.text).isEmpty, "\(json.text)")
+          #expect(json.text.contains(#"\u202E\u2066"#))
+        }
       }
     }
   }

@@ -43,6 +43,26 @@ import Testing
     #expect(Array(TerminalText.harmless(text).unicodeScalars) == Array(expected.unicodeScalars))
   }
 
+  @Test func `what commands a terminal is made visible, and nothing else is changed`() {
+    #expect(
+      TerminalText.visible("\u{1B}]0;x\u{7}\u{9B}2J\u{7F}\0\u{8}")
+        == "<U+001B>]0;x<U+0007><U+009B>2J<U+007F><U+0000><U+0008>")
+    for scalar in (0...0x10FFFF).compactMap({ Unicode.Scalar($0) }) {
+      let isShown = TerminalText.visible("a\(scalar)b").hasPrefix("a<U+")
+      let isCommand =
+        switch scalar.value {
+        case 0x9, 0xA: false
+        case 0..<0x20, 0x7F..<0xA0, 0x61C, 0x200E, 0x200F, 0x202A...0x202E, 0x2066...0x2069: true
+        default: false
+        }
+      if isShown != isCommand { Issue.record("U+\(String(scalar.value, radix: 16))") }
+    }
+    #expect(TerminalText.visible("a\r\nb\rc\n\td\r") == "a\r\nb<U+000D>c\n\td<U+000D>")
+    #expect(TerminalText.visible("a\r\n\tb", inOneLine: true) == "a<U+000D><U+000A><U+0009>b")
+    #expect(TerminalText.visible("e\u{301} 👩\u{200D}👧 نص\u{202E}") == "e\u{301} 👩\u{200D}👧 نص<U+202E>")
+    #expect(TerminalText.visible(json: "{\"a\":\"\u{202E}\u{9B}é\"}\n") == #"{"a":"\u202E\u009Bé"}"# + "\n")
+  }
+
   @Test func `bars and times take any number`() {
     #expect(TerminalText.bar(0.5, width: 4) == "██░░")
     #expect(TerminalText.bar(-1, width: 2) == "░░" && TerminalText.bar(7, width: 2) == "██")

@@ -70,6 +70,56 @@ package enum TerminalText {
     return result.enumerated().map { ($0 == 0 ? label : indent) + $1 }
   }
 
+  /// Whether a terminal takes a code point as a command, or as an order to turn the direction of what follows: the control characters
+  /// of ASCII (C0 and DEL) and of Latin-1 (C1), and the controls of Unicode's bidirectional algorithm (UAX #9).
+  package static func isCommand(_ scalar: Unicode.Scalar) -> Bool {
+    scalar.properties.generalCategory == .control || scalar.properties.isBidiControl
+  }
+
+  /// Text as it is, but for what commands a terminal: ESC becomes `<U+001B>`.
+  ///
+  /// Ends of lines and tabs stay, unless the text is to be one line.
+  package static func visible(_ text: String, inOneLine: Bool = false) -> String {
+    guard text.unicodeScalars.contains(where: isCommand) else { return text }
+    var result = String.UnicodeScalarView()
+    let scalars = Array(text.unicodeScalars)
+    for (index, scalar) in scalars.enumerated() {
+      let isKept =
+        switch scalar {
+        case "\n", "\t": !inOneLine
+        case "\r": !inOneLine && index + 1 < scalars.count && scalars[index + 1] == "\n"
+        default: !isCommand(scalar)
+        }
+      if isKept {
+        result.append(scalar)
+      } else {
+        result.append(contentsOf: "<U+\(digits(scalar))>".unicodeScalars)
+      }
+    }
+    return String(result)
+  }
+
+  /// JSON text that says the same and holds nothing that commands a terminal: ESC is written as `\u001B`.
+  ///
+  /// JSON escapes the control characters of ASCII anyway, and has the others in strings only.
+  package static func visible(json: String) -> String {
+    var result = String.UnicodeScalarView()
+    for scalar in json.unicodeScalars {
+      if isCommand(scalar), scalar != "\n" {
+        result.append(contentsOf: "\\u\(digits(scalar))".unicodeScalars)
+      } else {
+        result.append(scalar)
+      }
+    }
+    return String(result)
+  }
+
+  /// Four hexadecimal digits; no command has more.
+  private static func digits(_ scalar: Unicode.Scalar) -> String {
+    let digits = String(scalar.value, radix: 16, uppercase: true)
+    return String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+  }
+
   /// Text in one line that commands no terminal: ends of lines become pilcrows, other control characters are replaced,
   /// and invisible ones, such as those that turn the direction of writing, left out.
   ///
