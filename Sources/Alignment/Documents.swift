@@ -1,4 +1,5 @@
 public import Foundation
+import Kernels
 
 /// The documents of a text file, a pipe or standard input, separated by lines that read `<|endoftext|>`, with or without blanks
 /// around it.
@@ -16,7 +17,8 @@ public func readDocuments(_ file: URL) throws -> [String] {
   }
   let data: Data
   do {
-    data = try readFile(file)
+    // The bytes, the documents and their tokens are in memory together.
+    data = try readFile(file, limit: MemoryLimit.current.bytes / 4)
   } catch {
     throw AlignmentError.text(reason: "\(name) cannot be read: \(error)")
   }

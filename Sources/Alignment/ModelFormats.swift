@@ -62,7 +62,7 @@ enum ModelFormats {
     for name in names {
       let url = folder.appending(path: name)
       do {
-        return (try MappedBytes(file: url).data, url.path)
+        return (try MappedBytes(file: url, limit: 64 << 20).data, url.path)
       } catch CheckpointError.missingFile {
         continue
       }

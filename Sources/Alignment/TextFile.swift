@@ -34,16 +34,16 @@ struct ReadingError: Error, CustomStringConvertible {
   var description: String
 }
 
-/// The bytes of a text file, a pipe or standard input.
+/// The bytes of a text file, a pipe or standard input, at most `limit` of them.
 ///
-/// - Throws: ``ReadingError`` where it cannot be read, or holds something else than text.
-func readFile(_ file: URL) throws -> Data {
-  let bytes = try readBytes(file)
+/// - Throws: ``ReadingError`` where it cannot be read, is larger, or holds something else than text.
+func readFile(_ file: URL, limit: Int) throws -> Data {
+  let bytes = try readBytes(file, limit: limit)
   if let kind = FileKind(bytes) { throw ReadingError(description: kind.explanation) }
   return bytes
 }
 
-private func readBytes(_ file: URL) throws -> Data {
+private func readBytes(_ file: URL, limit: Int) throws -> Data {
   func failure() -> ReadingError { ReadingError(description: String(cString: strerror(errno))) }
   let path = file.path
   guard !path.utf8.contains(0) else { throw ReadingError(description: "the path holds a zero byte") }
@@ -54,6 +54,11 @@ private func readBytes(_ file: URL) throws -> Data {
   var status = stat()
   guard fstat(descriptor, &status) == 0 else { throw failure() }
   if status.st_mode & S_IFMT == S_IFDIR { throw ReadingError(description: String(cString: strerror(EISDIR))) }
+  func excess(_ size: String) -> ReadingError {
+    ReadingError(
+      description: "it has \(size), more than the \(limit >> 20) MiB that are read of such a file; check that it is the right one")
+  }
+  guard Int(status.st_size) <= limit else { throw excess("\(Int(status.st_size) >> 20) MiB") }
   var bytes = Data()
   bytes.reserveCapacity(min(Int(status.st_size), 1 << 28))
   var part = [UInt8](repeating: 0, count: 1 << 20)
@@ -64,6 +69,7 @@ private func readBytes(_ file: URL) throws -> Data {
     if count == 0 { return bytes }
     let isFirst = bytes.isEmpty
     bytes.append(contentsOf: part[..<count])
+    guard bytes.count <= limit else { throw excess("\(limit >> 20) MiB and more") }
     // A device may never end.
     if isFirst, let kind = FileKind(bytes) { throw ReadingError(description: kind.explanation) }
   }

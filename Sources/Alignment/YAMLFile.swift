@@ -7,7 +7,7 @@ import Yams
 func readYAML(_ file: URL) throws -> String {
   let data: Data
   do {
-    data = try readFile(file)
+    data = try readFile(file, limit: 4 << 20)
   } catch {
     throw AlignmentError.recipe(file: displayName(file), reason: "cannot be read: \(error)")
   }

@@ -18,8 +18,10 @@ public final class MappedBytes: @unchecked Sendable {
 
   /// Maps a regular file; an empty file gives no bytes.
   ///
-  /// - Throws: ``CheckpointError`` when the file is missing, not a regular file, unreadable, or a Git LFS pointer.
-  public init(file: URL) throws {
+  /// - Parameter limit: the most bytes that the file may have: for what is then copied, or parsed as a whole.
+  /// - Throws: ``CheckpointError`` when the file is missing, not a regular file, unreadable, larger than `limit`, or a Git LFS
+  ///   pointer.
+  public init(file: URL, limit: Int = .max) throws {
     let path = try systemPath(file)
     // Without O_NONBLOCK, opening a named pipe would wait for a writer.
     let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
@@ -40,6 +42,11 @@ public final class MappedBytes: @unchecked Sendable {
       throw CheckpointError.io(action: "read", path: path, reason: kind)
     }
     let count = Int(status.st_size)
+    guard count <= limit else {
+      throw CheckpointError.unsupported(
+        file: path, reason: "it has \(count >> 20) MiB, more than the \(limit >> 20) MiB that are read of such a file",
+        hint: "check that it is the right one")
+    }
     guard count > 0 else {
       buffer = UnsafeRawBufferPointer(start: nil, count: 0)
       isMapped = false

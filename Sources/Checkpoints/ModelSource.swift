@@ -38,7 +38,7 @@ public enum ModelSource: Sendable, CustomStringConvertible {
         throw CheckpointError.io(action: "read", path: name, reason: "the name leads out of the model's folder")
       }
       do {
-        return try MappedBytes(file: url.appending(path: name))
+        return try MappedBytes(file: url.appending(path: name), limit: Self.limit(of: name))
       } catch CheckpointError.missingFile {
         return nil
       }
@@ -61,6 +61,16 @@ public enum ModelSource: Sendable, CustomStringConvertible {
           uniqueKeysWithValues: files.filter { $0.key.hasPrefix(name + "/") }
             .map { (String($0.key.dropFirst(name.count + 1)), $0.value) }))
     case .converted: self
+    }
+  }
+
+  /// The most bytes that a file may have: three times the largest tokenizer there is, far more than any other text, and no limit for
+  /// weights, which are never held as a whole.
+  private static func limit(of name: String) -> Int {
+    switch (name as NSString).pathExtension {
+    case _ where name == "tokenizer.json": 128 << 20
+    case "json", "jinja", "txt": 16 << 20
+    default: .max
     }
   }
 

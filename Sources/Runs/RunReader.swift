@@ -7,6 +7,9 @@ public struct RunReader: Sendable {
   /// `run.json` as it was when the reader was made.
   public let manifest: RunManifest
 
+  /// A recipe may hold its prompts, but not so many.
+  private static let largestManifest = 64 << 20
+
   /// Opens the run in `folder`.
   ///
   /// - Throws: ``RunError/notARun(path:)`` where there is no `run.json`, other ``RunError``s where it cannot be read.
@@ -16,9 +19,14 @@ public struct RunReader: Sendable {
     guard FileManager.default.fileExists(atPath: file.path) else { throw RunError.notARun(path: folder.path) }
     let data: Data
     do {
-      data = try Data(contentsOf: file)
+      let handle = try FileHandle(forReadingFrom: file)
+      defer { try? handle.close() }
+      data = try handle.read(upToCount: Self.largestManifest + 1) ?? Data()
     } catch {
       throw RunError.cannotRead(path: file.path, reason: error.localizedDescription)
+    }
+    guard data.count <= Self.largestManifest else {
+      throw RunError.cannotRead(path: file.path, reason: "it has more than \(Self.largestManifest >> 20) MiB")
     }
     manifest = try RunManifest(json: try JSONValue(parsing: [UInt8](data), name: file.path), name: file.path)
   }

@@ -32,7 +32,7 @@ extension PromptSet {
     let isStream = isStream(file)
     let data: Data
     do {
-      data = try readFile(file)
+      data = try readFile(file, limit: Self.largestFile)
     } catch {
       throw AlignmentError.text(reason: "\(path) cannot be read: \(error)")
     }

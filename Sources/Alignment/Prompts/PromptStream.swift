@@ -11,7 +11,7 @@ extension Recipe {
     let file = URL(filePath: promptFile)
     guard isStream(file) else { return }
     do {
-      promptData = try readFile(file)
+      promptData = try readFile(file, limit: PromptSet.largestFile)
     } catch {
       throw AlignmentError.text(reason: "\(displayName(file)) cannot be read: \(error)")
     }
