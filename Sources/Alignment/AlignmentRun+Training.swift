@@ -62,7 +62,7 @@ extension AlignmentRun {
     report: (StepMetrics, [SampleRecord]) -> Void, shouldStop: () -> Bool
   ) throws -> Outcome {
     let writer = try RunWriter(
-      resuming: folder,
+      resuming: folder, samplesPerStep: recipe.samples,
       following: (
         step: { [recipe] in StoryFollower.follows($0) || $0 == recipe.steps }, isWhole: follower.isWhole
       ))
@@ -77,8 +77,7 @@ extension AlignmentRun {
       }
     }
     watch(writer, progressInterval, progress)
-    removeUnfinishedFiles(in: folder)
-    removeUnfinishedFiles(in: RunFolder.checkpoint(step: 0, in: folder).deletingLastPathComponent())
+    RunFolder.removeUnfinishedFiles(in: folder)
     let file = folder.appending(path: RunFolder.trainingState)
     var state = 0
     // Where the metrics were lost that led to it, a state is of no use.
@@ -225,7 +224,7 @@ extension AlignmentRun {
       if let best = candidates.filter({ $0.kl < limit }).max(by: { $0.reward < $1.reward }) { kept.insert(best.step) }
     }
     for step in present where !kept.contains(step) {
-      try FileManager.default.removeItem(at: RunFolder.checkpoint(step: step, in: folder))
+      try removeFolderAtomically(RunFolder.checkpoint(step: step, in: folder))
     }
   }
 
@@ -344,5 +343,13 @@ private struct StateSaving {
     try state.write(step: step, to: file)
     last = clock.now
     cost = (last - start) / .seconds(1)
+  }
+}
+
+extension RunFolder {
+  /// Removes what a run that was stopped while it wrote or removed a file or a checkpoint left of it.
+  static func removeUnfinishedFiles(in folder: URL) {
+    Checkpoints.removeUnfinishedFiles(in: folder)
+    Checkpoints.removeUnfinishedFiles(in: checkpoint(step: 0, in: folder).deletingLastPathComponent())
   }
 }

@@ -1,5 +1,5 @@
 import Foundation
-import Kernels
+package import Kernels
 import Transformers
 
 /// How a training run uses memory: how many stories are computed at once, and what is kept rather than computed again.

@@ -39,6 +39,18 @@ public func writeFolderAtomically(_ url: URL, _ body: (URL) throws -> Void) thro
   if exists { try? FileManager.default.removeItem(at: temporary) }
 }
 
+/// Removes a folder so that it is under its name whole or not at all.
+///
+/// - Throws: ``CheckpointError/io(action:path:reason:)``; the folder is then still there.
+public func removeFolderAtomically(_ url: URL) throws {
+  let path = try systemPath(url)
+  let aside = temporarySibling(of: url)
+  guard rename(path, try systemPath(aside)) == 0 else { throw writeError("remove the folder", path) }
+  // After a power cut, too: what it holds goes only when its name is gone.
+  try syncFolder(url.deletingLastPathComponent())
+  try? FileManager.default.removeItem(at: aside)
+}
+
 /// Creates a folder and those above it, where missing, and makes their names outlive a power cut.
 private func createFolder(_ url: URL) throws {
   let path = try systemPath(url)

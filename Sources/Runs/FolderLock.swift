@@ -1,4 +1,4 @@
-import Foundation
+public import Foundation
 
 /// Keeps a second process off a run folder, as long as it lives; it ends with the process, however that ends.
 final class FolderLock: Sendable {
@@ -20,7 +20,7 @@ final class FolderLock: Sendable {
         isHeld = true
         return
       }
-      guard errno == EWOULDBLOCK else { break }
+      guard errno == EWOULDBLOCK || errno == EINTR else { break }
       guard attempt < Self.attempts else {
         close(descriptor)
         throw RunError.inUse(path: folder.path)
@@ -33,15 +33,25 @@ final class FolderLock: Sendable {
   deinit { close(descriptor) }
 }
 
-/// Whether a program holds the lock of the run folder that `descriptor` is open on.
-///
-/// It says no where the file system has no locks, or keeps them from other computers.
-package func isRunFolderLocked(_ descriptor: Int32) -> Bool {
+/// Whether a process holds the lock of the folder that is open as `descriptor`: it writes the run, and lives. Nil where the file
+/// system has no locks.
+package func isLocked(_ descriptor: Int32) -> Bool? {
   if flock(descriptor, LOCK_SH | LOCK_NB) == 0 {
     _ = flock(descriptor, LOCK_UN)
     return false
   }
-  return errno == EWOULDBLOCK
+  return errno == EWOULDBLOCK ? true : nil
+}
+
+extension RunFolder {
+  /// Whether a process writes the run in `folder`, whatever its status says: one that was killed could not change it. Nil where that
+  /// cannot be told.
+  public static func isBeingWritten(_ folder: URL) -> Bool? {
+    let descriptor = open(folder.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+    guard descriptor >= 0 else { return nil }
+    defer { _ = close(descriptor) }
+    return isLocked(descriptor)
+  }
 }
 
 /// The computer's name, as ``ProgressRecord`` has it.

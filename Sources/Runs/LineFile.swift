@@ -4,6 +4,9 @@ import Foundation
 struct LineFile {
   let path: String
 
+  /// Far more than a sample or a story tree takes.
+  private static let longestLine = 256 << 20
+
   /// What ``read(from:_:)`` does after a line.
   enum Next {
     case go
@@ -11,7 +14,8 @@ struct LineFile {
   }
 
   /// Hands each whole line to `line`, with its number (from 1) and the byte it starts at; a last line without its end
-  /// was torn off while it was written and is dropped.
+  /// was torn off while it was written and is dropped. So is all from a line with a zero byte on: JSON has none, a power cut
+  /// leaves them where bytes did not reach the disk.
   ///
   /// - Parameter start: The byte to start at, which must be the start of a line.
   /// - Returns: The byte after the last whole line that was handed out.
@@ -33,6 +37,9 @@ struct LineFile {
     var offset = start
     var number = 0
     while true {
+      guard filled < Self.longestLine else {
+        throw RunError.damaged(path: path, line: number + 1, reason: "it has more than \(Self.longestLine >> 20) MiB")
+      }
       if filled == buffer.count { buffer.append(contentsOf: repeatElement(0, count: buffer.count)) }
       let count = buffer.withUnsafeMutableBytes { bytes in
         Foundation.read(descriptor, bytes.baseAddress?.advanced(by: filled), bytes.count - filled)
@@ -54,6 +61,10 @@ struct LineFile {
           let newline = UnsafePointer(end.assumingMemoryBound(to: UInt8.self)) - base
           number += 1
           let text = UnsafeBufferPointer(rebasing: bytes[used..<newline])
+          if memchr(base + used, 0, newline - used) != nil {
+            stopped = true
+            return
+          }
           let next = try line(text, number, offset)
           offset += newline + 1 - used
           used = newline + 1

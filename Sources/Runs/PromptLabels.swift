@@ -67,6 +67,6 @@ extension RunWriter {
   /// - Throws: ``RunError/cannotWrite(path:reason:)``.
   public func write(_ labels: PromptLabels) throws {
     guard !labels.isEmpty else { return }
-    try replaceFile(path: folder.appending(path: RunFolder.prompts).path, with: labels.lines, isLasting: true)
+    try replaceFile(path: folder.appending(path: RunFolder.prompts).path, with: labels.lines)
   }
 }

@@ -13,7 +13,20 @@ public final class RunWriter: Sendable {
     var samples: AppendFile?
     var followedStories: AppendFile?
     var storyTrees: AppendFile?
+    var lastSync = ContinuousClock.now
+    var syncCost = Duration.zero
+
+    /// Makes all lines so far outlive a power cut; samples first, since metrics stand for them.
+    func syncLines() throws {
+      try samples?.sync()
+      try followedStories?.sync()
+      try storyTrees?.sync()
+      try metrics?.sync()
+    }
   }
+
+  /// No more than about this is lost when the power is cut, unless syncing takes more than a twentieth of the time.
+  private static let syncInterval = Duration.seconds(1)
 
   /// The run folder.
   public let folder: URL
@@ -33,6 +46,7 @@ public final class RunWriter: Sendable {
   ///   be created or written.
   public init(folder: URL, manifest: RunManifest) throws {
     isNewFolder = !FileManager.default.fileExists(atPath: folder.path)
+    let parents = Self.parentsOfMissingFolders(folder)
     do {
       try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
     } catch {
@@ -44,35 +58,47 @@ public final class RunWriter: Sendable {
     } catch {
       throw RunError.cannotWrite(path: folder.path, reason: Self.reason(error))
     }
-    guard present.isEmpty else { throw RunError.folderNotEmpty(path: folder.path) }
+    // A run whose power was cut before it began has this file at most.
+    let unfinished = temporaryPath(of: folder.appending(path: RunFolder.manifest).path)
+    guard present.allSatisfy({ folder.appending(path: $0).path == unfinished }) else {
+      throw RunError.folderNotEmpty(path: folder.path)
+    }
     self.folder = folder
     finishedSteps = 0
     skippedSteps = []
+    let lock = try FolderLock(folder)
+    try Self.write(manifest, in: folder)
+    for parent in parents { try syncNames(in: parent) }
     state = Mutex(
       State(
-        manifest: manifest, lock: try FolderLock(folder), followedSteps: [],
+        manifest: manifest, lock: lock, followedSteps: [],
         metrics: try Self.file(RunFolder.metrics, in: folder),
         samples: try Self.file(RunFolder.samples, in: folder),
         followedStories: try Self.file(RunFolder.followedStories, in: folder),
         storyTrees: try Self.file(RunFolder.storyTrees, in: folder)))
-    try writeManifest(manifest, isLasting: true)
+    try syncNames(in: folder.path)
     note(nil)
   }
 
   /// Takes up the run in `folder` after its finished steps: whatever is there of a step that was not finished is cut off, and
   /// the status is running again.
   ///
-  /// - Parameter following: which steps stories are followed after, and how many stories and trees each of them has; what was
-  ///   written of others, where the run stopped, is cut off.
+  /// - Parameters:
+  ///   - samplesPerStep: how many samples a finished step has.
+  ///   - following: which steps stories are followed after, and how many stories and trees each of them has; what was
+  ///     written of others, where the run stopped, is cut off.
   /// - Throws: ``RunError`` where the folder is no run, is in use, cannot be read or written, or lacks a step.
   public init(
-    resuming folder: URL, following: (step: (Int) -> Bool, isWhole: (_ step: Int, _ stories: Int, _ trees: Int) -> Bool)
+    resuming folder: URL, samplesPerStep: Int,
+    following: (step: (Int) -> Bool, isWhole: (_ step: Int, _ stories: Int, _ trees: Int) -> Bool)
   ) throws {
     let reader = try RunReader(folder: folder)
     var manifest = reader.manifest
     let lock = try FolderLock(folder)
     let skipped = Set(try reader.skippedSteps().map(\.step))
-    let steps = try StepLines.finishedSteps(in: folder.appending(path: RunFolder.metrics).path, skipped: skipped)
+    let steps = try StepLines.sampledSteps(
+      in: folder.appending(path: RunFolder.samples).path, count: samplesPerStep, skipped: skipped,
+      finished: try StepLines.finishedSteps(in: folder.appending(path: RunFolder.metrics).path, skipped: skipped))
     manifest.status = .running
     manifest.message = nil
     manifest.finalModel = nil
@@ -98,7 +124,7 @@ public final class RunWriter: Sendable {
         samples: try file(RunFolder.samples) { $0 <= steps },
         followedStories: try file(RunFolder.followedStories) { followed.contains($0) },
         storyTrees: try file(RunFolder.storyTrees) { followed.contains($0) }))
-    try writeManifest(manifest, isLasting: true)
+    try Self.write(manifest, in: folder)
     note(nil)
   }
 
@@ -122,7 +148,7 @@ public final class RunWriter: Sendable {
       }
       state.followedSteps = state.followedSteps.filter { $0 <= steps }
       state.manifest.completedSteps = steps
-      try writeManifest(state.manifest, isLasting: true)
+      try Self.write(state.manifest, in: folder)
     }
   }
 
@@ -149,8 +175,13 @@ public final class RunWriter: Sendable {
       guard state.metrics != nil else { throw RunError.closed(path: folder.path) }
       try state.metrics?.append(line)
       state.manifest.completedSteps = metrics.step
-      // What the metrics say anyway need not be waited for.
-      try writeManifest(state.manifest, isLasting: false)
+      let start = ContinuousClock.now
+      if start - state.lastSync >= max(Self.syncInterval, state.syncCost * 20) {
+        try state.syncLines()
+        try Self.write(state.manifest, in: folder)
+        state.lastSync = .now
+        state.syncCost = state.lastSync - start
+      }
     }
   }
 
@@ -164,8 +195,10 @@ public final class RunWriter: Sendable {
       // A line that was torn off is dropped.
       var file = try AppendFile(path: path, length: try StepLines.length(of: path) { $0 < step.step })
       try file.append(line)
+      // Lines of later steps make no sense without it.
+      try file.sync()
       state.manifest.completedSteps = step.step
-      try writeManifest(state.manifest, isLasting: false)
+      try Self.write(state.manifest, in: folder)
     }
   }
 
@@ -205,35 +238,29 @@ public final class RunWriter: Sendable {
 
   private var progressPath: String { folder.appending(path: RunFolder.progress).path }
 
-  /// Makes all lines so far outlive a power cut.
+  /// Makes all lines so far, and the number of steps that they are, outlive a power cut.
   ///
   /// - Throws: ``RunError/cannotWrite(path:reason:)``.
   public func sync() throws {
     try state.withLock { state in
-      try state.metrics?.sync()
-      try state.samples?.sync()
-      try state.followedStories?.sync()
-      try state.storyTrees?.sync()
+      try state.syncLines()
+      try Self.write(state.manifest, in: folder)
     }
   }
 
-  /// Changes the manifest and writes it.
-  ///
-  /// - Throws: ``RunError/cannotWrite(path:reason:)``.
-  public func update(_ change: (inout RunManifest) -> Void) throws {
-    try state.withLock { state in
-      change(&state.manifest)
-      try writeManifest(state.manifest, isLasting: true)
-    }
-  }
-
-  /// Writes how the run ended, and why where it failed.
+  /// Writes how the run ended, and why where it failed; all lines so far outlive a power cut before that.
   ///
   /// - Throws: ``RunError/cannotWrite(path:reason:)``.
   public func update(status: RunManifest.Status, message: String? = nil) throws {
-    try update { manifest in
-      manifest.status = status
-      manifest.message = message
+    try state.withLock { state in
+      do {
+        try state.syncLines()
+      } catch  where status == .failed {
+        // It failed, perhaps of this.
+      }
+      state.manifest.status = status
+      state.manifest.message = message
+      try Self.write(state.manifest, in: folder)
     }
   }
 
@@ -265,9 +292,20 @@ public final class RunWriter: Sendable {
     close()
   }
 
-  private func writeManifest(_ manifest: RunManifest, isLasting: Bool) throws {
+  private static func write(_ manifest: RunManifest, in folder: URL) throws {
     let bytes = try manifest.json.encoded(pretty: true) + [UInt8(ascii: "\n")]
-    try replaceFile(path: folder.appending(path: RunFolder.manifest).path, with: bytes, isLasting: isLasting)
+    try replaceFile(path: folder.appending(path: RunFolder.manifest).path, with: bytes)
+  }
+
+  /// The folders that get a new name when `folder` is created with those above it; the one that it is in, at least.
+  private static func parentsOfMissingFolders(_ folder: URL) -> [String] {
+    var parents: [String] = []
+    var place = folder.absoluteURL.standardizedFileURL
+    repeat {
+      place = place.deletingLastPathComponent()
+      parents.append(place.path)
+    } while place.path != "/" && !FileManager.default.fileExists(atPath: place.path)
+    return parents
   }
 
   /// Creates a file of lines.

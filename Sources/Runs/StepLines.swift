@@ -16,6 +16,13 @@ enum StepLines {
     return last
   }
 
+  /// The last of the first `finished` steps up to which every step that was not skipped has `count` samples: where the power was
+  /// cut, metrics may be there without them.
+  static func sampledSteps(in path: String, count: Int, skipped: Set<Int>, finished: Int) throws -> Int {
+    let counts = try counts(in: path)
+    return (0..<finished).first { !skipped.contains($0 + 1) && counts[$0 + 1] != count } ?? finished
+  }
+
   /// How many lines a file has of each step.
   static func counts(in path: String) throws -> [Int: Int] {
     var counts: [Int: Int] = [:]

@@ -79,16 +79,16 @@ import Testing
     defer { try? FileManager.default.removeItem(at: folder) }
     let writer = try WrittenRun(folder, steps: 4)
     #expect(throws: RunError.inUse(path: folder.path)) {
-      try RunWriter(resuming: folder, following: (step: { _ in false }, stories: 0, trees: 0))
+      try RunWriter(resuming: folder, samplesPerStep: 0, following: (step: { _ in false }, isWhole: { _, _, _ in true }))
     }
     let descriptor = open(folder.path, O_RDONLY | O_DIRECTORY)
     defer { close(descriptor) }
-    #expect(isRunFolderLocked(descriptor))
+    #expect(Runs.isLocked(descriptor) == true)
     writer.writer.close()
     for _ in 0..<100 {
-      #expect(!isRunFolderLocked(descriptor))
-      let again = try RunWriter(resuming: folder, following: (step: { _ in false }, stories: 0, trees: 0))
-      #expect(isRunFolderLocked(descriptor))
+      #expect(Runs.isLocked(descriptor) == false)
+      let again = try RunWriter(resuming: folder, samplesPerStep: 0, following: (step: { _ in false }, isWhole: { _, _, _ in true }))
+      #expect(Runs.isLocked(descriptor) == true)
       again.close()
     }
   }

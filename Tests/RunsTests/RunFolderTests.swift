@@ -158,7 +158,9 @@ private func writeRun(in folder: URL, steps: ClosedRange<Int>, samples count: In
   @Test func `a resumed run is the run that was never stopped, byte for byte`() throws {
     try withTemporaryFolder { parent in
       let whole = parent.appending(path: "whole")
-      try writeRun(in: whole, steps: 1...6).close()
+      let writer = try writeRun(in: whole, steps: 1...6)
+      try writer.sync()
+      writer.close()
       let parts = parent.appending(path: "parts")
       let first = try writeRun(in: parts, steps: 1...5)
       try first.update(status: .interrupted, message: "stopped")
@@ -176,6 +178,7 @@ private func writeRun(in folder: URL, steps: ClosedRange<Int>, samples count: In
         try second.append(samples: (0..<3).map { sample(step: step, index: $0) })
         try second.append(metrics: metrics(step: step))
       }
+      try second.sync()
       for file in ["run.json", "metrics.jsonl", "samples.jsonl"] {
         #expect(try text(file, in: parts) == text(file, in: whole))
       }
@@ -187,7 +190,9 @@ private func writeRun(in folder: URL, steps: ClosedRange<Int>, samples count: In
 
   /// Takes up a run whose stories, two of them, and tree are followed after steps 0 and 4.
   private func resumed(_ folder: URL) throws -> RunWriter {
-    try RunWriter(resuming: folder, following: (step: { [0, 4].contains($0) }, isWhole: { $1 == 2 && $2 == 1 }))
+    try RunWriter(
+      resuming: folder, samplesPerStep: 3,
+      following: (step: { [0, 4].contains($0) }, isWhole: { $1 == 2 && $2 == 1 }))
   }
 
   @Test func `followed stories and trees that are not whole, or not due, are cut off`() throws {

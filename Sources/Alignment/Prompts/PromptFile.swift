@@ -5,7 +5,7 @@ import Runs
 
 extension PromptSet {
   /// The largest file that is read: 256 MiB.
-  private static let largestFile = 256 << 20
+  static let largestFile = 256 << 20
   /// The largest `.json` file, which is held as a whole: 16 MiB.
   private static let largestJSON = 16 << 20
   /// The longest prompt: 1 MiB.

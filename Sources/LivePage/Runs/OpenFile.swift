@@ -129,7 +129,7 @@ struct OpenFolder: ~Copyable {
   }
 
   /// Whether the program that writes the run lives.
-  var isLocked: Bool { isRunFolderLocked(descriptor) }
+  var isLocked: Bool { Runs.isLocked(descriptor) == true }
 
   private static func problem() -> FileProblem {
     switch errno {

@@ -21,6 +21,8 @@ struct ReportData {
   }
 
   let manifest: RunManifest
+  /// Whether a process writes the run; nil where that cannot be told.
+  let isBeingWritten: Bool?
   let metrics: [StepMetrics]
   let skipped: [SkippedStep]
   let pairs: [StoryPair]
@@ -39,6 +41,7 @@ struct ReportData {
   /// Reads the run; of its samples, those of five steps at most.
   init(_ run: RunReader) throws {
     manifest = run.manifest
+    isBeingWritten = RunFolder.isBeingWritten(run.folder)
     metrics = try run.metrics()
     skipped = try run.skippedSteps()
     pairs = try run.storyPairs()

@@ -30,9 +30,5 @@ public func writeReport(runFolder: URL) throws -> (svg: URL, html: URL) {
 }
 
 private func write(_ text: String, to url: URL) throws {
-  do {
-    try Data(text.utf8).write(to: url, options: .atomic)
-  } catch {
-    throw RunError.cannotWrite(path: url.path, reason: error.localizedDescription)
-  }
+  try replaceFile(path: url.path, with: [UInt8](text.utf8))
 }

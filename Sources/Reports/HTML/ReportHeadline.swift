@@ -15,7 +15,12 @@ struct ReportHeadline {
     let date = Numbers.time(manifest.created)
     let state =
       switch manifest.status {
-      case .running: "running, or killed"
+      case .running:
+        switch data.isBeingWritten {
+        case true?: "running"
+        case false?: "killed; it can be resumed"
+        case nil: "running, or killed"
+        }
       case .finished: "finished"
       case .interrupted: "interrupted; it can be resumed"
       case .failed: "failed"
