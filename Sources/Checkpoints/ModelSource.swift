@@ -68,7 +68,7 @@ public enum ModelSource: Sendable, CustomStringConvertible {
   /// weights, which are never held as a whole.
   private static func limit(of name: String) -> Int {
     switch (name as NSString).pathExtension {
-    case _ where name == "tokenizer.json": 128 << 20
+    case _ where name.hasSuffix("tokenizer.json"): 128 << 20
     case "json", "jinja", "txt": 16 << 20
     default: .max
     }

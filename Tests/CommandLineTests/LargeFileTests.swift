@@ -7,7 +7,7 @@ extension CommandTests {
   @Suite struct LargeFileTests {
     private func makeLarge(_ file: URL) throws {
       try FileManager.default.createDirectory(at: file.deletingLastPathComponent(), withIntermediateDirectories: true)
-      FileManager.default.createFile(atPath: file.path, contents: nil)
+      _ = FileManager.default.createFile(atPath: file.path, contents: nil)
       let handle = try FileHandle(forWritingTo: file)
       try handle.truncate(atOffset: 1 << 42)
       try handle.close()

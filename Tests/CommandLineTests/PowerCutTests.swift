@@ -14,11 +14,12 @@ extension CommandTests {
             path: "../../Scripts/faults/power-cut")
           let program = try CommandRunner(product: "tinyalign").executable.path
           let result = try CommandRunner(executable: URL(filePath: "/usr/bin/env")).run(
-            ["python3", script.standardizedFileURL.path, "--command", program, "--states", "60", "--resumes", "6"],
-            in: folder, environment: ["TMPDIR": folder.path])
-          if result.output.hasPrefix("skipped") { print("Power cuts: \(result.output)") }
-          let isDone = result.output.contains("60 states of the disk, 6 of them resumed")
-          #expect(result.status == 0 && (isDone || result.output.hasPrefix("skipped")), "\(result.errors)")
+            ["python3", script.standardizedFileURL.path, "--command", program, "--states", "48", "--resumes", "4"],
+            in: folder, environment: ["TMPDIR": folder.path], timeout: 600)
+          let isSkipped = result.output.hasPrefix("skipped")
+          if isSkipped { print("Power cuts: \(result.output)") }
+          #expect(result.status == 0, "\(result.errors)")
+          #expect(isSkipped || result.output.contains("nothing that was saved was lost"))
         }
       }
     #endif

@@ -213,6 +213,7 @@ extension CommandTests {
         }
         // As JSON spells it.
         let escaped = #"\u001b]0;title\u0007\u001b[31m\u009b2J\u202e\nmore"#
+        try makeTinyModel(in: folder)
         try write(#"{"model_type": "\#(escaped)"}"#, "model/config.json")
         try write(#""\e]0;title\a\e[31m": 1"#, "recipe.yaml")
         try write(#"toward: "\e[31m\u202e cat""# + "\nsteps: 1\nsamples: 2\n", "toward.yaml")

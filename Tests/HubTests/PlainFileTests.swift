@@ -29,7 +29,7 @@ import Testing
       #expect(try pull(from: server.hub.url, environment: Self.disabled) == model)
       #expect(server.hub.requests.count == before + 1)
       #expect(pull.events.contains(.cached(file: "model.safetensors", bytes: 300_000)))
-      #expect(try HubCache(folder: folder).entries().map(\.bytes) == [303_027])
+      #expect(HubCache(folder: folder).entries().map(\.bytes) == [303_027])
       #expect(try HubCache(folder: folder).location(of: HubName("org/model")) != nil)
       // One that was cut off, as by another program, is fetched once more.
       try Data(modelFiles["config.json"]?.dropLast() ?? Data()).write(to: model.location.appending(path: "config.json"))
