@@ -313,6 +313,37 @@ a  {%+ if 1 %}  b  {% endif +%}  c
 {% set 1 = 2 %}
 {% for in [1] %}{% endfor %}
 {% macro %}{% endmacro %}
+{% macro m(a) %}<{{ a }}>{{ caller() }}</{{ a }}>{% endmacro %}{% call m('b') %}in{{ 1 + 1 }}{% endcall %}
+{% macro m() %}{% for x in [1, 2] %}{{ caller(x, y=x * 2) }};{% endfor %}{% endmacro %}{% call(x, y) m() %}{{ x }}-{{ y }}{% endcall %}
+{% macro m() %}{{ caller() }}{{ x is defined }}{% endmacro %}{% for x in [7, 8] %}{% call m() %}{{ x }}{{ loop.index }}{% endcall %}{% endfor %}
+{% macro m() %}{{ caller('a') }}{% endmacro %}{% call(x, z='c') m() %}{{ x }}{{ z }}{% endcall %}
+{% macro m() %}x{% endmacro %}{% call m() %}y{% endcall %}
+{% macro m() %}{{ caller is defined }}{{ caller }}{% endmacro %}{{ m() }}
+{% macro m() %}{{ caller() }}{% endmacro %}{{ m() }}
+{% macro m() %}{{ caller() }}{% endmacro %}{% call m() %}{% macro n() %}[{{ caller() }}]{% endmacro %}{% call n() %}deep{% endcall %}{% endcall %}
+{% call m %}{% endcall %}
+{% call none() %}{% endcall %}
+{% macro m(a, b) %}{{ a }}{{ b }}{{ varargs }}{{ kwargs }}{% endmacro %}{{ m(1, 2, 3, 4, x=5) }}{{ m(b=2, a=1) }}{{ m(1) }}
+{% macro m(a) %}{{ a }}{{ kwargs }}{% endmacro %}{{ m(1, a=2) }}
+{% macro m(a, b, c='z') %}{{ a }}{{ b }}{{ c }}{% endmacro %}{{ m(*[1, 2]) }}{{ m(1, *[2, 3]) }}{{ m(*(1,), **{'b': 2}) }}{{ m(**{'b': 2, 'a': 1}) }}{{ m(1, *[2], c=3) }}
+{% macro m(a) %}{{ a }}{% endmacro %}{{ m(*[1, 2]) }}
+{% macro m(a) %}{{ a }}{% endmacro %}{{ m(1, **{'a': 2}) }}
+{% macro m(a) %}{{ a }}{% endmacro %}{{ m(a=1, **{'a': 2}) }}
+{% macro m(a) %}{{ a }}{% endmacro %}{{ m(*[1], 2) }}
+{% macro m(a) %}{{ a }}{% endmacro %}{{ m(*[1], *[2]) }}
+{% macro m(a) %}{{ a }}{% endmacro %}{{ m(**{'a': 1}, *[2]) }}
+{{ range(*[1, 4]) | list }}{{ dict(**{'a': 1}) }}{{ 'a-b'.split(*['-']) }}{{ [3, 1] | join(*[',']) }}
+{{ range(*5) }}
+{{ dict(**[1]) }}
+{% with a = 1, b = 2 %}{{ a }}{{ b }}{% endwith %}{{ a is defined }}
+{% set a = 5 %}{% with a = a + 1, b = a %}{{ a }}{{ b }}{% set a = 9 %}{{ a }}{% endwith %}{{ a }}
+{% with %}{% set q = 3 %}{{ q }}{% endwith %}{{ q is defined }}
+{% with (a, b) = [1, 2] %}{{ a }}{{ b }}{% endwith %}
+{% filter upper %}a{{ 'b' }}{% set c = 1 %}{% endfilter %}{{ c is defined }}
+{% filter trim | replace('a', 'bb') | upper %}  a-a  {% endfilter %}
+{% filter %}x{% endfilter %}
+{% set x | upper %}a{{ 'b' }}{% endset %}{{ x }}
+{% set x | trim | length %} abc {% endset %}{{ x }}
 {% endfor %}
 {% if 1 %}{% endfor %}
 {% raw %} x

@@ -37,10 +37,13 @@ public final class AlignmentRun {
   /// Loads and checks everything that the recipe names; nothing is written yet.
   ///
   /// - Throws: one clear error for what is missing, damaged or does not fit.
-  public convenience init(recipe: Recipe) throws { try self.init(recipe: recipe, history: TrainingHistory()) }
+  public convenience init(recipe: Recipe) throws {
+    try self.init(recipe: recipe, history: TrainingHistory(), created: Date())
+  }
 
-  /// Loads and checks everything that the recipe of a run names, which follows the rules that the run began with.
-  package init(recipe given: Recipe, history: TrainingHistory) throws {
+  /// Loads and checks everything that the recipe of a run names, which follows the rules that the run began with; `created` is
+  /// when it began, which its chat template may tell.
+  package init(recipe given: Recipe, history: TrainingHistory, created: Date = Date()) throws {
     try given.validate()
     self.history = history
     let original = try TextModel(named: given.model)
@@ -59,7 +62,8 @@ public final class AlignmentRun {
       recipe: recipe, model: model,
       // Where an adapter is trained the model itself stays as it is, and both share it.
       reference: reference?.model ?? (model.model.adapter == nil ? model.model.copy() : model.model.withoutAdapter()),
-      reward: reward, history: history)
+      reward: reward, history: history, date: created)
+    if let reference { try model.requireTokens(of: reference) }
     follower = StoryFollower(
       model, reference: trainer.referenceModel, reward: reward, prompts: trainer.prompts, recipe: recipe)
     notes = RunNotes(given: given, recipe: recipe, trainer: trainer, embedder: embedder).lines
@@ -72,7 +76,7 @@ public final class AlignmentRun {
     resolved.lengthNormalizer = trainer.lengthNormalizer
     if let rank = recipe.loraRank { resolved.loraAlpha = recipe.loraAlpha ?? 2 * Double(rank) }
     var manifest = RunManifest(
-      programVersion: programVersion, recipe: try resolved.json, seed: recipe.seed,
+      programVersion: programVersion, created: created, recipe: try resolved.json, seed: recipe.seed,
       model: .init(name: recipe.model, sha256: try model.weightsChecksum()),
       reference: try reference.map { .init(name: $0.name, sha256: try $0.weightsChecksum()) },
       rewardModel: .init(
@@ -135,7 +139,7 @@ public final class AlignmentRun {
     var recipe = try Recipe(json: manifest.recipe, name: file).located(run: folder)
     var history = try TrainingHistory(manifest, name: file)
     change(&recipe, &history)
-    try self.init(recipe: recipe, history: history)
+    try self.init(recipe: recipe, history: history, created: manifest.created)
     for (now, then) in [
       (self.manifest.model, manifest.model), (self.manifest.reference, manifest.reference),
       (self.manifest.rewardModel, manifest.rewardModel),

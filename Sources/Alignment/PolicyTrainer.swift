@@ -1,4 +1,4 @@
-import Foundation
+public import Foundation
 import Kernels
 import PolicyGradients
 public import Rewards
@@ -87,17 +87,21 @@ public final class PolicyTrainer {
 
   /// Prepares training of `model`.
   ///
-  /// - Parameter reference: the frozen model; its vocabulary must be the policy's.
+  /// - Parameters:
+  ///   - reference: the frozen model; its vocabulary must be the policy's.
+  ///   - date: the time that chat templates are told.
   /// - Throws: ``AlignmentError`` where recipe, models and prompt do not fit each other.
   public convenience init(
-    recipe: Recipe, model: TextModel, reference: any LanguageModel, reward: any Reward
+    recipe: Recipe, model: TextModel, reference: any LanguageModel, reward: any Reward, date: Date = Date()
   ) throws {
-    try self.init(recipe: recipe, model: model, reference: reference, reward: reward, history: TrainingHistory())
+    try self.init(
+      recipe: recipe, model: model, reference: reference, reward: reward, history: TrainingHistory(), date: date)
   }
 
   /// Prepares training that goes on by the rules of a run.
   init(
-    recipe: Recipe, model: TextModel, reference: any LanguageModel, reward: any Reward, history: TrainingHistory
+    recipe: Recipe, model: TextModel, reference: any LanguageModel, reward: any Reward, history: TrainingHistory,
+    date: Date = Date()
   ) throws {
     try recipe.validate()
     self.recipe = recipe
@@ -108,7 +112,7 @@ public final class PolicyTrainer {
     let checksReward = history.rules > .first
     (prompts, leftOutPrompts) = try model.read(
       recipe.promptSet(), newTokens: recipe.maxNewTokens,
-      chat: PromptSet.Chat(wrapsTexts: recipe.chat, system: recipe.system), long: recipe.longPrompts
+      chat: PromptSet.Chat(wrapsTexts: recipe.chat, system: recipe.system, date: date), long: recipe.longPrompts
     ) { prompt in
       guard checksReward, let obstacle = reward.obstacle(after: prompt.lead) else { return }
       throw AlignmentError.longPrompt(reason: obstacle)
@@ -216,7 +220,7 @@ public final class PolicyTrainer {
         }
         let rollout = Rollout(
           policy, groups: groups, indices: part, maxNewTokens: recipe.maxNewTokens,
-          endOfText: textModel.endOfTextID, random: random.keyed(number), activations: activations,
+          stopTokens: textModel.stopTokens, random: random.keyed(number), activations: activations,
           keptLogits: parts.count == 1 ? keptLogits.elements : nil, report: report)
         trees.append((rollout.tree, rollout.firstRow))
         stories += rollout.stories

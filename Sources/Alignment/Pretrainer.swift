@@ -93,9 +93,9 @@ public final class Pretrainer {
     var stream = RandomStream(random.keyed(0))
     order.shuffle(using: &stream)
     let heldOut = min(documents.count - 1, max(1, Int(Double(documents.count) * configuration.validationFraction)))
-    validation = order.prefix(heldOut).map { tokenizer.encode(documents[$0]) }
+    validation = order.prefix(heldOut).map { tokenizer.encode(beginning: documents[$0]) }
     validationBytes = order.prefix(heldOut).reduce(0) { $0 + documents[$1].utf8.count }
-    func framed(_ document: String) -> [Int] { [endOfText] + tokenizer.encode(document) + [endOfText] }
+    func framed(_ document: String) -> [Int] { [endOfText] + tokenizer.encode(beginning: document) + [endOfText] }
     let main = order.dropFirst(heldOut).map { framed(documents[$0]) }
     training = (0..<configuration.repeats).flatMap { _ in main } + addedDocuments.map(framed)
     model = try GPTNeo(

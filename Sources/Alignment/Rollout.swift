@@ -7,7 +7,7 @@ public struct SampledStory: Sendable, Equatable {
   public var tokens: [Int] = []
   /// Sum of the tokens' log-probabilities under the unfiltered model, in nats.
   public var logProbability = 0.0
-  /// Whether the story ended itself, by end-of-text.
+  /// Whether the story ended itself, by one of the tokens that end a text.
   public var isFinished = false
   /// The tree node whose distribution each token was drawn from.
   var nodes: [Int] = []
@@ -32,7 +32,7 @@ public struct Rollout {
   ///   - groups: what the stories begin with.
   ///   - indices: which stories; they key the random numbers.
   ///   - maxNewTokens: length of a story after the prompt, at most.
-  ///   - endOfText: the token that ends a story, if there is one.
+  ///   - stopTokens: the tokens that end a story; each belongs to it.
   ///   - filter: what is done to logits before a token is drawn.
   ///   - random: numbers of this step.
   ///   - activations: memory for ``nodeCapacity(promptLength:stories:maxNewTokens:)`` nodes; afterwards it holds the
@@ -42,7 +42,7 @@ public struct Rollout {
   ///   - report: called after each level with the tokens drawn there, in the order of `indices`, nil for a finished
   ///     story.
   public init(
-    _ model: any LanguageModel, groups: PromptGroups, indices: Range<Int>, maxNewTokens: Int, endOfText: Int?,
+    _ model: any LanguageModel, groups: PromptGroups, indices: Range<Int>, maxNewTokens: Int, stopTokens: Set<Int>,
     filter: SamplingFilter = SamplingFilter(), random: KeyedRandom, activations: Activations,
     keptLogits: UnsafeMutableBufferPointer<Float>? = nil, report: (([Int?]) throws -> Void)? = nil
   ) rethrows {
@@ -73,7 +73,7 @@ public struct Rollout {
           stories[draw.story].nodes.append(node)
           stories[draw.story].logProbability += Double(draw.logProbability)
           if report != nil { level[draw.story] = draw.token }
-          if draw.token == endOfText {
+          if stopTokens.contains(draw.token) {
             stories[draw.story].isFinished = true
           } else if position + 1 < maxNewTokens {
             if draw.token == last {
@@ -96,12 +96,12 @@ public struct Rollout {
 
   /// Samples stories that all begin with one prompt, which is not empty; see the other initialiser.
   public init(
-    _ model: any LanguageModel, prompt: [Int], indices: Range<Int>, maxNewTokens: Int, endOfText: Int?,
+    _ model: any LanguageModel, prompt: [Int], indices: Range<Int>, maxNewTokens: Int, stopTokens: Set<Int>,
     filter: SamplingFilter = SamplingFilter(), random: KeyedRandom, activations: Activations,
     keptLogits: UnsafeMutableBufferPointer<Float>? = nil, report: (([Int?]) throws -> Void)? = nil
   ) rethrows {
     try self.init(
-      model, groups: PromptGroups(prompt), indices: indices, maxNewTokens: maxNewTokens, endOfText: endOfText,
+      model, groups: PromptGroups(prompt), indices: indices, maxNewTokens: maxNewTokens, stopTokens: stopTokens,
       filter: filter, random: random, activations: activations, keptLogits: keptLogits, report: report)
   }
 

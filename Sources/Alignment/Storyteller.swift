@@ -64,7 +64,7 @@ public struct Storyteller {
     return try stride(from: 0, to: total, by: partSize).flatMap { start in
       try Rollout(
         model, groups: groups, indices: start..<min(start + partSize, total), maxNewTokens: settings.maxNewTokens,
-        endOfText: textModel.endOfTextID, filter: settings.filter, random: random, activations: activations,
+        stopTokens: textModel.stopTokens, filter: settings.filter, random: random, activations: activations,
         report: report.map { report in
           { level in
             for (story, token) in level.enumerated() { if let token { try report(start + story, token) } }

@@ -9,7 +9,7 @@ extension TextModel {
   func joinedWithEarlier(_ adapter: LowRankAdapter) throws -> (adapter: LowRankAdapter, baseModel: String) {
     guard let files = self.adapter else { return (adapter, Self.lasting(name)) }
     let earlier = try AdapterCheckpoint.load(files, onto: model).adapter
-    return (earlier.map(adapter.joined(after:)) ?? adapter, Self.lasting(try AdapterCheckpoint.baseModel(files)))
+    return (earlier.map(adapter.joined(after:)) ?? adapter, Self.lasting(try Self.baseName(ofAdapter: files)))
   }
 
   /// A model's name as it leads to the model from any folder.

@@ -13,13 +13,18 @@ public struct TextModel: Sendable {
   public let source: ModelSource
   /// A low-rank adapter's files, whose matrices have been added to the model's.
   let adapter: ModelSource?
+  /// The files that say how it reads and ends texts.
+  let textFiles: TextFiles
   /// The network.
   public let model: any LanguageModel
   /// Text to token ids and back.
   public let tokenizer: any Tokenizer
 
-  /// The token that ends a text, if there is one.
+  /// The token that ends a text, if there is one: what stands between texts where several are put into a row.
   public let endOfTextID: Int?
+
+  /// The tokens at which a completion ends: those that the tokenizer, `generation_config.json` and `config.json` name.
+  public let stopTokens: Set<Int>
 
   /// Loads a model: `tinystories`, the one in the program; a folder or file; or a name of the Hugging Face Hub that is in the cache.
   ///
@@ -30,49 +35,79 @@ public struct TextModel: Sendable {
       try self.init(name: name, source: source)
       return
     }
-    let baseName = try AdapterCheckpoint.baseModel(source)
-    let baseSource = try Self.source(named: baseName)
-    guard try !AdapterCheckpoint.isAdapter(baseSource) else {
-      throw AlignmentError.model(
-        name: name, reason: "is an adapter of '\(baseName)', which is an adapter itself; merge that first")
-    }
-    let base = try TextModel(name: baseName, source: baseSource)
-    self.init(
-      name: name, source: baseSource, model: try AdapterCheckpoint.load(source, onto: base.model).merged(),
-      tokenizer: base.tokenizer, endOfTextID: base.endOfTextID, adapter: source)
+    let base = try Self.baseSource(ofAdapter: source, name: name)
+    let model = try loadLanguageModel(base)
+    try self.init(
+      name: name, source: base, model: AdapterCheckpoint.load(source, onto: model).merged(), adapter: source)
   }
 
   /// Loads a model from its files.
   ///
   /// - Throws: an error that names what is missing, damaged or unsupported.
   public init(name: String, source: ModelSource) throws {
-    adapter = nil
+    try self.init(name: name, source: source, model: loadLanguageModel(source), adapter: nil)
+  }
+
+  private init(name: String, source: ModelSource, model: any LanguageModel, adapter: ModelSource?) throws {
     self.name = name
     self.source = source
-    let (tokenizer, model) = try Self.naming(name) {
-      (try loadTokenizer { try source.file($0)?.data }, try loadLanguageModel(source))
-    }
-    guard tokenizer.vocabularySize <= model.vocabularySize else {
-      throw AlignmentError.model(
-        name: name,
-        reason: "has a tokenizer of \(tokenizer.vocabularySize) tokens for a vocabulary of \(model.vocabularySize)")
-    }
-    self.tokenizer = tokenizer
+    self.adapter = adapter
     self.model = model
-    endOfTextID = [tokenizer.endOfTextID, model.endOfTextID].compactMap(\.self).first { $0 < tokenizer.vocabularySize }
+    let files = TextFiles(adapter: adapter, base: source)
+    textFiles = files
+    tokenizer = try Self.naming(name) { try files.tokenizer() }
+    let ends = try ([tokenizer.endOfTextID].compactMap(\.self) + files.endsOfText() + model.endOfTextIDs)
+      .filter { (0..<model.vocabularySize).contains($0) }
+    endOfTextID = ends.first { [tokenizer] in $0 < tokenizer.vocabularySize }
+    stopTokens = Set(ends)
   }
 
   /// A model whose parts are given.
   init(
-    name: String, source: ModelSource, model: any LanguageModel, tokenizer: any Tokenizer, endOfTextID: Int?,
+    name: String, source: ModelSource, model: any LanguageModel, tokenizer: any Tokenizer, stopTokens: [Int],
     adapter: ModelSource? = nil
   ) {
     self.adapter = adapter
     self.name = name
     self.source = source
+    textFiles = TextFiles(adapter: adapter, base: source)
     self.model = model
     self.tokenizer = tokenizer
-    self.endOfTextID = endOfTextID
+    endOfTextID = stopTokens.first
+    self.stopTokens = Set(stopTokens)
+  }
+
+  private init(replacing model: any LanguageModel, in other: TextModel) {
+    name = other.name
+    source = other.source
+    adapter = other.adapter
+    textFiles = other.textFiles
+    self.model = model
+    tokenizer = other.tokenizer
+    endOfTextID = other.endOfTextID
+    stopTokens = other.stopTokens
+  }
+
+  /// The files of the model that an adapter belongs to.
+  private static func baseSource(ofAdapter adapter: ModelSource, name: String) throws -> ModelSource {
+    let baseName = try baseName(ofAdapter: adapter)
+    let base = try source(named: baseName)
+    // The folder of a whole model may hold an adapter beside it.
+    guard try !AdapterCheckpoint.isAdapter(base) || base.hasWeights else {
+      throw AlignmentError.model(
+        name: name, reason: "is an adapter of '\(baseName)', which is an adapter itself; merge that first")
+    }
+    return base
+  }
+
+  /// What an adapter's model is called; a relative path is seen from the adapter's folder where there is nothing seen from here.
+  static func baseName(ofAdapter adapter: ModelSource) throws -> String {
+    let name = try AdapterCheckpoint.baseModel(adapter)
+    guard case .folder(let folder) = adapter, !name.hasPrefix("/"), !FileManager.default.fileExists(atPath: name) else {
+      return name
+    }
+    let path = folder.appending(path: name).standardizedFileURL.path
+    return FileManager.default.fileExists(atPath: path) ? path : name
   }
 
   /// Says of which model the errors are that name only a file.
@@ -88,9 +123,22 @@ public struct TextModel: Sendable {
   ///
   /// - Throws: an error that names the model.
   public static func tokenizer(of name: String) throws -> any Tokenizer {
-    var source = try source(named: name)
-    if try AdapterCheckpoint.isAdapter(source) { source = try Self.source(named: AdapterCheckpoint.baseModel(source)) }
-    return try naming(name) { try loadTokenizer { try source.file($0)?.data } }
+    let files = try textFiles(of: name)
+    return try naming(name) { try files.tokenizer() }
+  }
+
+  /// The tokenizer's files of a model by name.
+  private static func textFiles(of name: String) throws -> TextFiles {
+    let source = try source(named: name)
+    guard try AdapterCheckpoint.isAdapter(source) else { return TextFiles(adapter: nil, base: source) }
+    return TextFiles(adapter: source, base: try baseSource(ofAdapter: source, name: name))
+  }
+
+  /// Writes the tokenizer's files of a model by name into a folder, byte for byte.
+  ///
+  /// - Throws: an error that names the model or the file.
+  public static func copyTokenizer(of name: String, to folder: URL) throws {
+    try textFiles(of: name).copyTokenizer(to: folder)
   }
 
   /// The files of a model by name.
@@ -166,7 +214,8 @@ public struct TextModel: Sendable {
   /// - Throws: ``AlignmentError`` for an empty prompt of a model without such a token, and for a prompt that leaves no room for
   ///   `newTokens` in the context.
   public func encode(prompt: String, newTokens: Int) throws -> [Int] {
-    let ids = prompt.isEmpty ? beginningOfTextID.map { [$0] } ?? [] : tokenizer.encode(prompt)
+    let ids = prompt.isEmpty ? beginningOfTextID.map { [$0] } ?? [] : tokenizer.encode(beginning: prompt)
+    try requireRows(for: ids)
     guard !ids.isEmpty else {
       throw AlignmentError.setting(name: "--prompt", reason: "is empty; give a text to continue")
     }
@@ -186,28 +235,60 @@ public struct TextModel: Sendable {
     }
   }
 
+  /// Refuses ids that the embedding has no row for: a tokenizer may have more tokens than its model.
+  ///
+  /// - Throws: ``AlignmentError/model(name:reason:)`` that names the token.
+  public func requireRows(for ids: [Int]) throws {
+    guard let id = ids.first(where: { $0 >= model.vocabularySize }) else { return }
+    throw AlignmentError.model(
+      name: name,
+      reason: "has a vocabulary of \(model.vocabularySize), and the text has the token \(id) "
+        + "('\(tokenizer.token(for: id) ?? "")'): leave that out, or use the tokenizer that belongs to the model")
+  }
+
+  /// Refuses a reference some of whose tokens are spelled in another way: KL would compare what has nothing to do with each other.
+  /// What only one of the two has is no such token.
+  ///
+  /// - Throws: ``AlignmentError/setting(name:reason:)`` that names the first of them.
+  func requireTokens(of reference: TextModel) throws {
+    for id in 0..<min(tokenizer.vocabularySize, reference.tokenizer.vocabularySize) {
+      guard let own = tokenizer.token(for: id), let other = reference.tokenizer.token(for: id), own != other else {
+        continue
+      }
+      throw AlignmentError.setting(
+        name: "--reference",
+        reason: "has another tokenizer: its token \(id) is '\(other)', that of the model is '\(own)'; KL needs the same"
+      )
+    }
+  }
+
   /// Writes a Hugging Face folder, whole or not at all: the network as it is now, the tokenizer as it came.
   public func save(_ model: any LanguageModel, to folder: URL, elementType: ElementType = .float32) throws {
     try writeFolderAtomically(folder) { folder in
       try model.save(to: folder, elementType: elementType)
-      try Self.copyTokenizer(from: source, to: folder)
+      let configuration = try SavedConfiguration.data(model, files: textFiles, elementType: elementType)
+      try writeAtomically(configuration, to: folder.appending(path: "config.json"))
+      try textFiles.copy(to: folder)
     }
   }
 
   /// Writes a GGUF file, which llama.cpp and Ollama load.
   ///
+  /// - Returns: the tokens of ``stopTokens`` at which llama.cpp does not stop, since the format has no place for them.
   /// - Throws: ``CheckpointError`` for an architecture that the format does not have, an error that names the model where its
   ///   tokenizer cannot be written so, and where the file cannot be written.
-  public func saveGGUF(to file: URL, matrices: GGUFMatrixType) throws {
-    let vocabulary = try Self.naming(name) {
-      guard let tokenizer = try source.file("tokenizer.json")?.data else {
-        throw TokenizerError.unsupported(file: "the tokenizer", feature: "anything but a tokenizer.json")
-      }
-      return try TokenizerVocabulary(
-        tokenizerJSON: tokenizer, configuration: source.file("tokenizer_config.json")?.data)
+  @discardableResult
+  public func saveGGUF(to file: URL, matrices: GGUFMatrixType) throws -> [Int] {
+    var vocabulary = try Self.naming(name) {
+      GGUFVocabulary(try TokenizerVocabulary(files: textFiles.tokenizerFile))
     }
+    vocabulary.chatTemplate = try Self.naming(name) { try textFiles.chatTemplate()?.template }
+    vocabulary.end = vocabulary.end ?? endOfTextID
+    vocabulary.limit(to: model.vocabularySize)
+    vocabulary.moreStops = stopTokens.filter { $0 != vocabulary.end }.sorted()
     let title = URL(filePath: name).deletingPathExtension().lastPathComponent
-    try model.saveGGUF(to: file, vocabulary: GGUFVocabulary(vocabulary), matrices: matrices, name: title)
+    try model.saveGGUF(to: file, vocabulary: vocabulary, matrices: matrices, name: title)
+    return vocabulary.stopsWithoutPlace
   }
 
   /// Writes a low-rank adapter of this model, whole or not at all, in PEFT's format, with the tokenizer.
@@ -215,7 +296,7 @@ public struct TextModel: Sendable {
     let (adapter, baseModel) = try joinedWithEarlier(adapter)
     try writeFolderAtomically(folder) { folder in
       try AdapterCheckpoint.save(adapter, of: model, baseModel: baseModel, to: folder)
-      try Self.copyTokenizer(from: source, to: folder)
+      try textFiles.copy(to: folder)
     }
   }
 
@@ -227,22 +308,8 @@ public struct TextModel: Sendable {
 
   /// The same with another network.
   func replacing(_ model: any LanguageModel) -> TextModel {
-    TextModel(
-      name: name, source: source, model: model, tokenizer: tokenizer, endOfTextID: endOfTextID, adapter: adapter)
+    TextModel(replacing: model, in: self)
   }
-
-  /// Copies the tokenizer's files of a model into a folder, byte for byte.
-  public static func copyTokenizer(from source: ModelSource, to folder: URL) throws {
-    for name in tokenizerFiles {
-      guard let bytes = try source.file(name) else { continue }
-      try writeAtomically(bytes.data, to: folder.appending(path: name))
-    }
-  }
-
-  private static let tokenizerFiles = [
-    "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json", "vocab.json", "merges.txt", "vocab.txt",
-    "chat_template.jinja",
-  ]
 }
 
 /// The SHA-256 of a model's weights, of several files one after the other, in lower-case hexadecimal.

@@ -4,7 +4,7 @@ public import Foundation
 ///
 /// It is rendered as transformers does it: Jinja's sandbox with `trim_blocks` and `lstrip_blocks`, `break` and `continue`, `tojson`
 /// that leaves letters as they are, `raise_exception`, `strftime_now`, and `{% generation %}` without effect. What is not
-/// supported (`include`, `extends`, `call`, recursive loops, …) is refused by name. A template comes from outside: its size, nesting,
+/// supported (`include`, `extends`, recursive loops, …) is refused by name. A template comes from outside: its size, nesting,
 /// computing time and output are bounded.
 public struct ChatTemplate: Sendable {
   private let statements: [Statement]
@@ -30,24 +30,22 @@ public struct ChatTemplate: Sendable {
   ///   - addGenerationPrompt: whether the beginning of the assistant's next turn is to follow.
   ///   - bosToken: the text of the model's beginning-of-text token.
   ///   - eosToken: the text of its end-of-text token.
-  ///   - date: what `strftime_now` tells, in Greenwich time; nil, and there is no such function: templates that have a date of their
-  ///     own for that case then write the same text every day.
+  ///   - names: more names and what they stand for, such as `tools`; they come before those that every template has.
+  ///   - date: what `strftime_now` tells, in Greenwich time; nil, and there is no such function.
   /// - Throws: ``ChatTemplateError`` where the template refuses the conversation or cannot be rendered.
   public func render(
-    messages: [ChatMessage], addGenerationPrompt: Bool, bosToken: String, eosToken: String, date: Date? = nil
+    messages: [ChatMessage], addGenerationPrompt: Bool, bosToken: String, eosToken: String,
+    names: [TemplateData.Member] = [], date: Date? = nil
   ) throws -> String {
-    let size = messages.reduce(0) { $0 + $1.role.utf8.count + $1.content.utf8.count }
+    let turns = messages.map(\.data)
+    let size = (turns + names.map(\.value)).reduce(0) { $0 + $1.size }
     do {
-      let turns = try messages.map { message in
-        try Value.dictionary(of: [
-          (.string("role"), .string(message.role)), (.string("content"), .string(message.content)),
-        ])
-      }
-      return try render(
-        [
-          "messages": .list(of: turns), "add_generation_prompt": .bool(addGenerationPrompt),
-          "bos_token": .string(bosToken), "eos_token": .string(eosToken), "tools": .none, "documents": .none,
-        ], inputSize: size, date: date)
+      var values: [String: Value] = [
+        "messages": try .list(of: turns.map { try $0.value }), "add_generation_prompt": .bool(addGenerationPrompt),
+        "bos_token": .string(bosToken), "eos_token": .string(eosToken), "tools": .none, "documents": .none,
+      ]
+      for member in names { values[member.key] = try member.value.value }
+      return try render(values, inputSize: size, date: date)
     } catch let problem as TemplateProblem {
       throw ChatTemplateError(line: 1, problem.reason)
     }

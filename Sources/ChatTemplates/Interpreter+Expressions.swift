@@ -80,7 +80,11 @@ extension Interpreter {
   // MARK: - What follows a value
 
   private func apply(_ postfixes: [Postfix], to base: Expression) throws -> Value {
-    var value = try evaluate(base)
+    try apply(postfixes, to: evaluate(base))
+  }
+
+  func apply(_ postfixes: [Postfix], to base: Value) throws -> Value {
+    var value = base
     for postfix in postfixes {
       try charge(1)
       switch postfix {
@@ -102,7 +106,22 @@ extension Interpreter {
   private func evaluate(
     _ arguments: Arguments
   ) throws -> (positional: [Value], named: [(name: String, value: Value)]) {
-    (try arguments.positional.map(evaluate), try arguments.named.map { ($0.name, try evaluate($0.value)) })
+    var positional = try arguments.positional.map(evaluate)
+    var named = try arguments.named.map { (name: $0.name, value: try evaluate($0.value)) }
+    if let list = arguments.list { positional += try elements(of: evaluate(list)) }
+    if let more = arguments.dictionary {
+      guard case .dictionary(let dictionary) = try evaluate(more) else {
+        throw TemplateProblem("what stands behind ** must be a dictionary")
+      }
+      for (key, value) in dictionary.entries {
+        guard case .string(let name) = key else { throw TemplateProblem("names of arguments must be strings") }
+        guard !named.contains(where: { $0.name == name }) else {
+          throw TemplateProblem("the argument '\(excerpt(name))' stands twice")
+        }
+        named.append((name, value))
+      }
+    }
+    return (positional, named)
   }
 
   /// `value.name`: a method first, then what the value holds.
@@ -193,10 +212,20 @@ extension Interpreter {
 
   // MARK: - Calls
 
-  private func call(_ value: Value, _ arguments: Arguments) throws -> Value {
-    let (positional, named) = try evaluate(arguments)
+  /// The value of a call whose macro may call `caller`.
+  func evaluate(_ expression: Expression, caller: Caller) throws -> Value {
+    guard case .postfix(let base, let postfixes) = expression, case .call(let arguments)? = postfixes.last else {
+      throw TemplateProblem("'call' needs a call")
+    }
+    return try call(apply(Array(postfixes.dropLast()), to: evaluate(base)), arguments, caller: caller)
+  }
+
+  private func call(_ value: Value, _ arguments: Arguments, caller: Caller? = nil) throws -> Value {
+    var (positional, named) = try evaluate(arguments)
+    if let caller { named.append(("caller", .caller(caller))) }
     switch value {
     case .macro(let macro): return try call(macro, positional, named)
+    case .caller(let caller): return try call(caller.macro, positional, named, in: caller.scopes)
     case .function(let name): return try function(name, positional, named)
     case .method(let method):
       if case .loop(let loop) = method.receiver {

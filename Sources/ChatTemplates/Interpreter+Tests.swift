@@ -44,7 +44,7 @@ extension Interpreter {
       }
     case "callable":
       switch value {
-      case .macro, .function, .method: return true
+      case .macro, .caller, .function, .method: return true
       default: return false
       }
     case "equalto", "eq", "==": return try isEqual(value, argument())

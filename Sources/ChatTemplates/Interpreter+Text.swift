@@ -42,7 +42,8 @@ extension Interpreter {
         try write(entry.value, to: &text)
       }
       text += "}"
-    case .namespace, .macro, .function, .method, .loop: throw TemplateProblem("\(value.kind) cannot be written")
+    case .namespace, .macro, .caller, .function, .method, .loop:
+      throw TemplateProblem("\(value.kind) cannot be written")
     }
   }
 
@@ -89,7 +90,7 @@ extension Interpreter {
         entries.map {
           try jsonLiteral($0.key) + ": " + json($0.value, indent: indent, level: level + 1, sortsKeys: sortsKeys)
         }, "{", "}")
-    case .undefined, .list, .namespace, .macro, .function, .method, .loop:
+    case .undefined, .list, .namespace, .macro, .caller, .function, .method, .loop:
       throw TemplateProblem("\(value.kind) cannot be written as JSON")
     }
   }

@@ -9,7 +9,7 @@ final class Interpreter {
   private var budget: Int
   private var depth = 0
   private var loopDepth = 0
-  /// Which loops and macros may do what, besides their own names.
+  /// What `strftime_now` tells; nil, and there is no such function.
   let date: TemplateDate?
 
   /// Evaluations in each other, at most: calls of macros and everything between them.
@@ -97,6 +97,18 @@ final class Interpreter {
       let text = try capture { _ = try descend { try execute(body) } }
       try assign(.string(text), to: target)
     case .macro(let macro): scopes[scopes.count - 1][macro.name] = .macro(macro)
+    case .callBlock(let call, let macro):
+      try write(try text(of: evaluate(call, caller: Caller(macro, scopes: scopes))))
+    case .with(let values, let body):
+      // The values are those outside of the block.
+      let evaluated = try values.map { try evaluate($0.value) }
+      return try inScope {
+        for (value, target) in zip(evaluated, values.map(\.target)) { try assign(value, to: target) }
+        return try execute(body)
+      }
+    case .filtered(let filters, let body):
+      let text = try capture { _ = try inScope { try execute(body) } }
+      try write(try self.text(of: apply(filters, to: .string(text))))
     case .group(let body): return try descend { try execute(body) }
     case .breakLoop: return .breakLoop
     case .continueLoop: return .continueLoop
@@ -174,22 +186,44 @@ final class Interpreter {
   // MARK: - Macros
 
   /// What a macro writes.
-  func call(_ macro: Macro, _ positional: [Value], _ named: [(name: String, value: Value)]) throws -> Value {
-    guard positional.count <= macro.parameters.count else {
+  ///
+  /// - Parameter closure: the names that the body of a call sees; nil for a macro.
+  func call(
+    _ macro: Macro, _ positional: [Value], _ named: [(name: String, value: Value)], in closure: [[String: Value]]? = nil
+  ) throws -> Value {
+    let takesList = macro.extras.contains("varargs")
+    guard positional.count <= macro.parameters.count || takesList else {
       throw TemplateProblem(
         "the macro '\(macro.name)' takes \(macro.parameters.count) arguments, not \(positional.count)")
     }
-    for (name, _) in named where !macro.parameters.dropFirst(positional.count).contains(where: { $0.name == name }) {
-      throw TemplateProblem("the macro '\(macro.name)' takes no argument '\(excerpt(name))' there")
+    var more: [(key: Value, value: Value)] = []
+    var caller = Value.undefined("caller")
+    for (name, value) in named
+    where !macro.parameters.dropFirst(positional.count).contains(where: { $0.name == name }) {
+      if name == "caller", macro.extras.contains("caller") {
+        caller = value
+      } else if macro.extras.contains("kwargs"), name != "caller",
+        !macro.parameters.contains(where: { $0.name == name })
+      {
+        try set(&more, .string(name), value)
+      } else {
+        throw TemplateProblem("the macro '\(macro.name)' takes no argument '\(excerpt(name))' there")
+      }
     }
-    // A macro sees what stands outside of all loops, and its own names.
     let outer = scopes
     defer { scopes = outer }
-    scopes = Array(outer.prefix(2)) + [[:]]
+    // A macro sees what stands outside of all loops, and its own names.
+    scopes = (closure ?? Array(outer.prefix(2))) + [[:]]
+    let own = scopes.count - 1
+    if macro.extras.contains("caller") { scopes[own]["caller"] = caller }
+    if takesList {
+      scopes[own]["varargs"] = try .list(of: Array(positional.dropFirst(macro.parameters.count)), .tuple)
+    }
+    if macro.extras.contains("kwargs") { scopes[own]["kwargs"] = try .dictionary(of: more) }
     for (index, parameter) in macro.parameters.enumerated() {
       let given =
         index < positional.count ? positional[index] : named.last { $0.name == parameter.name }?.value
-      scopes[2][parameter.name] =
+      scopes[own][parameter.name] =
         try given ?? parameter.value.map { try evaluate($0) } ?? .undefined(parameter.name)
     }
     return .string(try capture { _ = try descend { try execute(macro.body) } })

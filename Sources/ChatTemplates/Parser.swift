@@ -73,6 +73,12 @@ struct Parser {
     case "for": return try loop(&cursor)
     case "set": return try assignment(&cursor)
     case "macro": return try macro(&cursor)
+    case "call": return try callBlock(&cursor)
+    case "with": return try with(&cursor)
+    case "filter":
+      let filters = try cursor.filters()
+      try cursor.expectEnd()
+      return .filtered(filters, try body(line, "endfilter"))
     case "generation":
       try cursor.expectEnd()
       var (body, end) = try block(line, "endgeneration")
@@ -139,29 +145,82 @@ struct Parser {
       try cursor.expectEnd()
       return .set(target, value)
     }
-    guard cursor.isAtEnd else { throw ChatTemplateError(line: line, "a filter on a block is not supported") }
-    var (body, end) = try block(line, "endset")
-    try end.tokens.expectEnd()
-    return .setBlock(target, body)
+    let filters = cursor.skip("|") ? try cursor.filters() : []
+    try cursor.expectEnd()
+    let body = try body(line, "endset")
+    return .setBlock(
+      target, filters.isEmpty ? body : [Statement(kind: .filtered(filters, body), line: line)])
+  }
+
+  /// The statements up to a tag that has nothing behind its name.
+  private mutating func body(_ line: Int, _ end: String) throws -> [Statement] {
+    var (body, tag) = try block(line, end)
+    try tag.tokens.expectEnd()
+    return body
+  }
+
+  private mutating func with(_ cursor: inout TokenCursor) throws -> Statement.Kind {
+    let line = cursor.line
+    var values: [(target: Target, value: Expression)] = []
+    while !cursor.isAtEnd {
+      if !values.isEmpty { try cursor.expect(",") }
+      let target = try cursor.target(takesMembers: false)
+      try cursor.expect("=")
+      values.append((target, try cursor.expression()))
+    }
+    return .with(values, try body(line, "endwith"))
   }
 
   private mutating func macro(_ cursor: inout TokenCursor) throws -> Statement.Kind {
     let line = cursor.line
     let name = try cursor.name()
     try cursor.expect("(")
+    let parameters = try parameters(&cursor)
+    try cursor.expectEnd()
+    return .macro(try macroBody(name: name, parameters: parameters, line, "endmacro"))
+  }
+
+  /// `{% call macro(...) %}` or, where the body takes values, `{% call(a, b) macro(...) %}`.
+  private mutating func callBlock(_ cursor: inout TokenCursor) throws -> Statement.Kind {
+    let line = cursor.line
+    let parameters = cursor.skip("(") ? try parameters(&cursor) : []
+    let call = try cursor.expression()
+    guard case .postfix(_, let postfixes) = call, case .call = postfixes.last else {
+      throw ChatTemplateError(line: line, "'call' needs a call")
+    }
+    try cursor.expectEnd()
+    return .callBlock(call, caller: try macroBody(name: "caller", parameters: parameters, line, "endcall"))
+  }
+
+  /// Parameters up to the closing bracket.
+  private func parameters(_ cursor: inout TokenCursor) throws -> [(name: String, value: Expression?)] {
     var parameters: [(name: String, value: Expression?)] = []
     while !cursor.skip(")") {
       if !parameters.isEmpty { try cursor.expect(",") }
       let parameter = try cursor.name()
       parameters.append((parameter, cursor.skip("=") ? try cursor.expression() : nil))
     }
-    try cursor.expectEnd()
+    return parameters
+  }
+
+  private mutating func macroBody(
+    name: String, parameters: [(name: String, value: Expression?)], _ line: Int, _ tag: String
+  ) throws -> Macro {
     // A macro's body is not part of the loop that it stands in.
     let outer = loopDepth
     loopDepth = 0
-    var (body, end) = try block(line, "endmacro")
+    let start = position
+    var (body, end) = try block(line, tag)
     loopDepth = outer
     try end.tokens.expectEnd(allowingName: name)
-    return .macro(Macro(name: name, parameters: parameters, body: body))
+    let names = segments[start..<position].reduce(into: Set<String>()) { names, segment in
+      switch segment.kind {
+      case .text: break
+      case .output(let tokens), .tag(let tokens):
+        for token in tokens { if case .name(let name) = token.token { names.insert(name) } }
+      }
+    }
+    return Macro(
+      name: name, parameters: parameters, body: body, extras: names.intersection(["caller", "varargs", "kwargs"]))
   }
 }

@@ -64,6 +64,12 @@ enum Postfix: Sendable {
 struct Arguments: Sendable {
   var positional: [Expression] = []
   var named: [(name: String, value: Expression)] = []
+  /// `*list`: more of them without a name.
+  var list: Expression?
+  /// `**dictionary`: more of them with names.
+  var dictionary: Expression?
+
+  var isEmpty: Bool { positional.isEmpty && named.isEmpty && list == nil && dictionary == nil }
 }
 
 /// What `set` and `for` write to.
@@ -83,6 +89,12 @@ struct Statement: Sendable {
     case set(Target, Expression)
     case setBlock(Target, [Statement])
     case macro(Macro)
+    /// A call whose macro may call `caller`, which writes the body.
+    case callBlock(Expression, caller: Macro)
+    /// `{% with a = 1 %} body {% endwith %}`.
+    case with([(target: Target, value: Expression)], [Statement])
+    /// `{% filter upper %} body {% endfilter %}`.
+    case filtered([Postfix], [Statement])
     /// A part whose only effect is what it writes.
     case group([Statement])
     case breakLoop
@@ -107,4 +119,6 @@ struct Macro: Sendable {
   var name: String
   var parameters: [(name: String, value: Expression?)]
   var body: [Statement]
+  /// Which of `caller`, `varargs` and `kwargs` its body names: it takes what they stand for, and nothing else.
+  var extras: Set<String> = []
 }

@@ -1,5 +1,15 @@
 /// What follows a value: attributes, items, calls, filters and tests.
 extension TokenCursor {
+  /// Filters in a row, as `{% filter %}` has them: the first without a bar.
+  mutating func filters() throws -> [Postfix] {
+    var result: [Postfix] = []
+    repeat {
+      let name = try dottedName()
+      result.append(.filter(name, current == .symbol("(") ? try arguments() : Arguments()))
+    } while skip("|")
+    return result
+  }
+
   mutating func postfixes(takesFilters: Bool) throws -> [Postfix] {
     var result: [Postfix] = []
     while true {
@@ -54,17 +64,22 @@ extension TokenCursor {
     try expect("(")
     var result = Arguments()
     while !skip(")") {
-      if !result.positional.isEmpty || !result.named.isEmpty {
+      if !result.isEmpty {
         try expect(",")
         if skip(")") { break }
       }
-      guard current != .symbol("*"), current != .symbol("**") else {
-        throw failure("arguments with * are not supported")
-      }
-      if case .name(let name) = current, index + 1 < tokens.count, tokens[index + 1].token == .symbol("=") {
+      if skip("*") {
+        guard result.list == nil, result.dictionary == nil else { throw failure("a second argument with *") }
+        result.list = try expression()
+      } else if skip("**") {
+        guard result.dictionary == nil else { throw failure("a second argument with **") }
+        result.dictionary = try expression()
+      } else if result.dictionary != nil {
+        throw failure("an argument after one with **")
+      } else if case .name(let name) = current, index + 1 < tokens.count, tokens[index + 1].token == .symbol("=") {
         index += 2
         result.named.append((name, try expression()))
-      } else if result.named.isEmpty {
+      } else if result.named.isEmpty, result.list == nil {
         result.positional.append(try expression())
       } else {
         throw failure("an argument without name after one with a name")

@@ -11,6 +11,8 @@ enum Value {
   case dictionary(DictionaryValue)
   case namespace(Namespace)
   case macro(Macro)
+  /// The body of a call, which a macro may call.
+  case caller(Caller)
   /// A function that every template has.
   case function(String)
   /// A method of a string or dictionary.
@@ -57,7 +59,7 @@ enum Value {
       case .list(let list): return list.depth
       case .dictionary(let dictionary): return dictionary.depth
       case .undefined, .none, .bool, .integer, .double, .string: return 0
-      case .namespace, .macro, .function, .method, .loop:
+      case .namespace, .macro, .caller, .function, .method, .loop:
         throw TemplateProblem("\(kind) inside another value is not supported")
       }
     }
@@ -73,7 +75,7 @@ enum Value {
     case .string(let text): !text.isEmpty
     case .list(let list): list.kind == .generator || !list.items.isEmpty
     case .dictionary(let dictionary): !dictionary.entries.isEmpty
-    case .namespace, .macro, .function, .method, .loop: true
+    case .namespace, .macro, .caller, .function, .method, .loop: true
     }
   }
 
@@ -88,7 +90,7 @@ enum Value {
     case .list(let list): list.kind == .tuple ? "a tuple" : "a list"
     case .dictionary: "a dictionary"
     case .namespace: "a namespace"
-    case .macro, .function, .method: "a function"
+    case .macro, .caller, .function, .method: "a function"
     case .loop: "a loop"
     }
   }
@@ -128,6 +130,17 @@ final class DictionaryValue {
 /// An object that templates carry values out of loops with.
 final class Namespace {
   var members: [String: Value] = [:]
+}
+
+/// The body of a call with the names that it sees: those of the place where it stands.
+final class Caller {
+  let macro: Macro
+  let scopes: [[String: Value]]
+
+  init(_ macro: Macro, scopes: [[String: Value]]) {
+    self.macro = macro
+    self.scopes = scopes
+  }
 }
 
 /// A method and what it belongs to.

@@ -54,6 +54,15 @@ extension ModelSource {
     }
   }
 
+  /// Whether a whole model's weights are there under one of their usual names.
+  public var hasWeights: Bool {
+    get throws {
+      if case .converted = self { return true }
+      let stems = ["model.safetensors", "pytorch_model.bin"]
+      return try stems.contains { try file($0) != nil || file($0 + ".index.json") != nil }
+    }
+  }
+
   private func findWeights() throws -> Weights {
     if try file("model.safetensors") != nil { return .safetensors("model.safetensors") }
     let index = "model.safetensors.index.json"

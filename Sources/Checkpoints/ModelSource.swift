@@ -100,6 +100,17 @@ public enum ModelSource: Sendable, CustomStringConvertible {
     }
   }
 
+  /// The names of the files directly in the folder, sorted; hidden ones are left out.
+  public var fileNames: [String] {
+    switch self {
+    case .folder(let url):
+      let names = (try? FileManager.default.contentsOfDirectory(atPath: url.path)) ?? []
+      return names.filter { !$0.hasPrefix(".") }.sorted()
+    case .embedded(_, let files): return files.keys.sorted()
+    case .converted(let model): return model.files.keys.sorted()
+    }
+  }
+
   private var hintForMissingFile: String {
     if case .converted = self { return "the file says nothing that it could be made of" }
     guard case .folder(let url) = self else { return "this is a fault of the program, please report it" }

@@ -19,7 +19,7 @@ enum FileChoice {
   static let settings: Set = [
     "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json",
     "vocab.json", "merges.txt", "vocab.txt", "tokenizer.model", "added_tokens.json", "chat_template.jinja",
-    "1_Pooling/config.json", "modules.json", "sentence_bert_config.json",
+    "1_Pooling/config.json", "modules.json", "sentence_bert_config.json", "config_sentence_transformers.json",
   ]
 
   /// Weights of a Hugging Face folder, the best first; after an index come the files that it names.

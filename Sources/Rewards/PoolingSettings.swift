@@ -9,6 +9,12 @@ struct PoolingSettings: Equatable {
   var isNormalized = false
   /// The folder of the encoder and its tokenizer: empty, or `0_Transformer` in models of 2020.
   var encoderFolder = ""
+  /// What stands before each text.
+  var prompt = ""
+  /// Whether the mean is taken over the prompt's tokens, too.
+  var includesPrompt = true
+  /// How many numbers an embedding keeps, the first ones; nil where it keeps all.
+  var dimension: Int?
 
   /// Reads `modules.json` and what it points to. A folder without it is taken as a bare encoder, as
   /// sentence-transformers does: the mean of the tokens, not normalised.
@@ -16,6 +22,7 @@ struct PoolingSettings: Equatable {
   /// - Throws: `CheckpointError` for files that are malformed, or ask for anything but the mean over the tokens.
   init(source: ModelSource) throws {
     if try source.file("modules.json") != nil { try readModules(source) }
+    if try source.file(promptFile) != nil { try readPrompts(source) }
     let source = source.part(encoderFolder)
     if try source.file(encoderFile) != nil {
       let encoder = try source.decodeJSON(EncoderFile.self, from: encoderFile)
@@ -36,6 +43,21 @@ struct PoolingSettings: Equatable {
     }
   }
 
+  private mutating func readPrompts(_ source: ModelSource) throws {
+    let settings = try source.decodeJSON(PromptFile.self, from: promptFile)
+    func malformed(_ reason: String) -> CheckpointError {
+      .malformed(file: source.path(of: promptFile), offset: nil, reason: reason)
+    }
+    if let name = settings.defaultName {
+      guard let found = settings.prompts?[name] else {
+        throw malformed("default_prompt_name is \(name.debugDescription), and prompts has no such name")
+      }
+      prompt = found ?? ""
+    }
+    if let size = settings.dimension, size < 1 { throw malformed("truncate_dim is \(size)") }
+    dimension = settings.dimension
+  }
+
   private mutating func readModules(_ source: ModelSource) throws {
     let file = "modules.json"
     let modules = try source.decodeJSON([Module].self, from: file)
@@ -54,7 +76,9 @@ struct PoolingSettings: Equatable {
     }
     isNormalized = kinds.count == 3
     let poolingFile = modules[1].path.isEmpty ? "config.json" : modules[1].path + "/config.json"
-    let modes = try source.decodeJSON(PoolingFile.self, from: poolingFile).modes
+    let pooling = try source.decodeJSON(PoolingFile.self, from: poolingFile)
+    includesPrompt = pooling.includesPrompt
+    let modes = pooling.modes
     guard modes == ["mean"] else {
       throw unsupported(source, poolingFile, "the pooling mode is \(modes.joined(separator: " + ").debugDescription)")
     }
@@ -63,6 +87,7 @@ struct PoolingSettings: Equatable {
 
 private let encoderFile = "sentence_bert_config.json"
 private let tokenizerFile = "tokenizer_config.json"
+private let promptFile = "config_sentence_transformers.json"
 
 private func unsupported(_ source: ModelSource, _ file: String, _ reason: String) -> CheckpointError {
   CheckpointError.unsupported(
@@ -87,6 +112,19 @@ private struct EncoderFile: Decodable {
   }
 }
 
+/// The part of `config_sentence_transformers.json` that changes embeddings.
+private struct PromptFile: Decodable {
+  var prompts: [String: String?]?
+  var defaultName: String?
+  var dimension: Int?
+
+  private enum CodingKeys: String, CodingKey {
+    case prompts
+    case defaultName = "default_prompt_name"
+    case dimension = "truncate_dim"
+  }
+}
+
 /// The part of `tokenizer_config.json` that limits a text.
 private struct TokenizerFile: Decodable {
   var tokenLimit: Double?
@@ -99,9 +137,11 @@ private struct TokenizerFile: Decodable {
 /// `1_Pooling/config.json`: a flag for each mode up to version 5 of sentence-transformers, their names since.
 private struct PoolingFile: Decodable {
   var modes: [String]
+  var includesPrompt: Bool
 
   init(from decoder: any Decoder) throws {
     let values = try decoder.container(keyedBy: Key.self)
+    includesPrompt = try values.decodeIfPresent(Bool.self, forKey: Key(stringValue: "include_prompt")) ?? true
     let named = Key(stringValue: "pooling_mode")
     if values.contains(named) {
       modes = try (try? values.decode([String].self, forKey: named)) ?? [values.decode(String.self, forKey: named)]

@@ -4,7 +4,7 @@ import Tokenizers
 import Transformers
 
 /// Turns texts into vectors whose angles say how alike the texts are, as sentence-transformers does
-/// (Reimers and Gurevych 2019): tokenizer, BERT encoder, mean over the tokens, length 1.
+/// (Reimers and Gurevych 2019): the model's prompt before the text, tokenizer, BERT encoder, mean over the tokens, length 1.
 public final class SentenceEmbedder: Sendable {
   /// The size of an embedding.
   public let dimension: Int
@@ -13,9 +13,13 @@ public final class SentenceEmbedder: Sendable {
   private let tokenizer: any Tokenizer
   private let encoder: BERTEncoder
   private let isNormalized: Bool
+  /// What the model's files put before each text.
+  private let prompt: String
+  /// Tokens at the start of a text that the mean leaves out.
+  private let skippedTokens: Int
 
   /// The embedder of a sentence-transformers folder: `modules.json`, `1_Pooling/config.json`,
-  /// `sentence_bert_config.json`, the encoder and its tokenizer.
+  /// `sentence_bert_config.json`, `config_sentence_transformers.json`, the encoder and its tokenizer.
   ///
   /// - Throws: `CheckpointError` or `TokenizerError` where a file is missing, damaged or not supported.
   public init(source: ModelSource) throws {
@@ -24,19 +28,18 @@ public final class SentenceEmbedder: Sendable {
     encoder = try BERTEncoder(source: source)
     tokenizer = try loadTokenizer { try source.file($0)?.data }
     isNormalized = settings.isNormalized
-    dimension = encoder.configuration.hiddenSize
+    prompt = settings.prompt
+    // The prompt's own ids and [CLS].
+    skippedTokens =
+      settings.includesPrompt || prompt.isEmpty
+      ? 0 : tokenizer.idsBeforeText.count + tokenizer.encode(prompt, addingSpecialTokens: false).count
+    dimension = min(settings.dimension ?? .max, encoder.configuration.hiddenSize)
     tokenLimit = min(settings.tokenLimit ?? .max, encoder.configuration.contextLength)
     // Cutting a text relies on exactly one token before and one behind it.
     guard tokenizer.encode("").count == 2, tokenLimit >= 2 else {
       throw CheckpointError.unsupported(
         file: source.path(of: "tokenizer.json"), reason: "it does not put one token before and one behind a text",
         hint: "use a BERT tokenizer (WordPiece with [CLS] and [SEP])")
-    }
-    guard tokenizer.vocabularySize <= encoder.configuration.vocabularySize else {
-      throw CheckpointError.malformed(
-        file: source.path(of: "tokenizer.json"), offset: nil,
-        reason: "it has \(tokenizer.vocabularySize) tokens and the encoder \(encoder.configuration.vocabularySize); "
-          + "check that they belong together")
     }
   }
 
@@ -62,9 +65,11 @@ public final class SentenceEmbedder: Sendable {
     }
     // Similar lengths side by side make packs of similar cost.
     let order = distinct.indices.sorted { distinct[$0].count > distinct[$1].count }
-    let means = try encoder.meanHiddenStates(order.map { distinct[$0] })
+    let means = try encoder.meanHiddenStates(order.map { distinct[$0] }, skipping: skippedTokens)
     var embeddings = [[Float]](repeating: [], count: distinct.count)
-    for (place, mean) in zip(order, means) { embeddings[place] = isNormalized ? normalized(mean) : mean }
+    for (place, mean) in zip(order, means) {
+      embeddings[place] = Array((isNormalized ? normalized(mean) : mean).prefix(dimension))
+    }
     return placeOfText.map { embeddings[$0] }
   }
 
@@ -74,7 +79,7 @@ public final class SentenceEmbedder: Sendable {
   }
 
   /// The number of word pieces of a text, those beyond the limit included, without [CLS] and [SEP].
-  public func pieceCount(of text: String) -> Int { tokenizer.encode(text).count - 2 }
+  public func pieceCount(of text: String) -> Int { tokenizer.encode(prompt + text).count - 2 }
 
   /// Whether a text has no word piece at all: nothing, white space, control characters.
   public func isBlank(_ text: String) -> Bool {
@@ -87,12 +92,12 @@ public final class SentenceEmbedder: Sendable {
   /// Whether a text is longer than the ``tokenLimit``, so that its end is not read.
   public func isTruncated(_ text: String) -> Bool {
     // No word piece is shorter than a byte.
-    text.utf8.count > tokenLimit - 2 && pieceCount(of: text) > tokenLimit - 2
+    prompt.utf8.count + text.utf8.count > tokenLimit - 2 && pieceCount(of: text) > tokenLimit - 2
   }
 
   /// The ids of a text between [CLS] and [SEP], cut to ``tokenLimit``.
   func tokens(of text: String) -> [Int] {
-    let ids = tokenizer.encode(text)
+    let ids = tokenizer.encode(prompt + text)
     guard ids.count > tokenLimit else { return ids }
     return Array(ids.prefix(tokenLimit - 1)) + ids.suffix(1)
   }

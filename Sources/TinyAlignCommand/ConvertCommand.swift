@@ -3,6 +3,7 @@ import ArgumentParser
 import Checkpoints
 import Foundation
 import Runs
+import Tokenizers
 import Transformers
 
 struct Convert: ParsableCommand {
@@ -67,7 +68,14 @@ struct Convert: ParsableCommand {
     Terminal.notes(of: textModel)
     switch format {
     case .huggingface: try textModel.save(textModel.model, to: url, elementType: elementType())
-    case .gguf: try textModel.saveGGUF(to: url, matrices: matrixType())
+    case .gguf:
+      let lost = try textModel.saveGGUF(to: url, matrices: matrixType())
+      if !lost.isEmpty {
+        let tokens = lost.map { "\($0) ('\(textModel.tokenizer.token(for: $0) ?? "")')" }.joined(separator: ", ")
+        Terminal.note(
+          "GGUF has places for \(textModel.stopTokens.count - lost.count) of the tokens that end a text: tinyalign stops at all "
+            + "of them, llama.cpp goes on after \(tokens)")
+      }
     }
     if common.json {
       try printJSON([.init("path", .string(url.path)), .init("format", .string(format.rawValue))])

@@ -114,8 +114,7 @@ struct Pretrain: ParsableCommand {
     _ configuration: PretrainingConfiguration, _ documents: [String]
   ) throws -> (tokenizer: any Tokenizer, save: (URL) throws -> Void) {
     if let name = configuration.tokenizer {
-      let source = try TextModel.source(named: name)
-      return (try TextModel.tokenizer(of: name), { try TextModel.copyTokenizer(from: source, to: $0) })
+      return (try TextModel.tokenizer(of: name), { try TextModel.copyTokenizer(of: name, to: $0) })
     }
     Terminal.note("training a tokenizer of \(configuration.vocabularySize) tokens")
     let tokenizer = try ByteLevelBPETrainer(vocabularySize: configuration.vocabularySize).train(on: documents)

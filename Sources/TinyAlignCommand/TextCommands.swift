@@ -30,6 +30,7 @@ struct Score: ParsableCommand {
     }
     let texts = try texts.read()
     let ids = texts.map { textModel.tokenizer.encode($0, addingSpecialTokens: false) }
+    for ids in ids { try textModel.requireRows(for: ids) }
     let scorer = Scorer(textModel.model, beginning: bos ? textModel.beginningOfTextID : nil)
     let scores = scorer.logProbabilities(of: ids)
     var nats = 0.0

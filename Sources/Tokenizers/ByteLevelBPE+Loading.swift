@@ -7,11 +7,19 @@ extension ByteLevelBPE {
 
     let table = try file.vocabulary()
     let model = try BytePairModel(reader, table: table, alphabet: .bytes)
-    let added = try file.addedTokens(table)
-    let frame = try SpecialTokenFrame(root.object("post_processor"))
+    let added = try file.addedTokens(table, configuration)
+    var frame = try SpecialTokenFrame(root.object("post_processor"))
     try frame.validate(root) { id in table.contains(id) || added.contains { $0.id == id } }
+    frame = configuration.frame(frame, added: added, table: table)
+    var options = try Self.options(root)
+    if configuration.kind == .gpt2 || configuration.kind == .qwen2 {
+      options.addsPrefixSpace = configuration.addsPrefixSpace ?? false
+      if options.addsPrefixSpace, let pattern = options.pattern, pattern != .gpt2 {
+        throw root.unsupported("add_prefix_space of tokenizer_config.json after its pre-tokenizer")
+      }
+    }
     self.init(
-      model: model, options: try Self.options(root), addedTokens: added, frame: frame,
+      model: model, options: options, addedTokens: added, frame: frame,
       bounds: TextBounds(configuration, added: added, table: table, frame: frame))
   }
 
@@ -117,15 +125,24 @@ extension ByteLevelBPE {
     }
     let table = try TokenizerFile.vocabulary(entries, document)
     let mergeTable = try Self.merges(text: merges, table)
-    // These files name no special tokens: GPT-2's is known, others stand in tokenizer_config.json.
-    var added: [AddedToken] = []
-    for name in Set(["<|endoftext|>", configuration.endOfText ?? "<|endoftext|>"]).sorted() {
-      let id = table.id(name)
-      if id >= 0 { added.append(AddedToken(content: Array(name.utf8), id: id)) }
+    // These files name no special tokens: GPT-2's is known, others stand in the files beside them.
+    var list = AddedTokenList(table) { .invalid(file: "the tokenizer", reason: $0) }
+    let end = AddedTokenEntry(content: Array("<|endoftext|>".utf8), isSpecial: true)
+    if table.id(end.content) >= 0 { try list.add(end) }
+    try configuration.add(to: &list)
+    let added = list.ordered
+    let frame = configuration.frame(nil, added: added, table: table)
+    var options = Options()
+    if configuration.kind == .qwen2 {
+      options.pattern = .qwen2
+      options.composes = true
     }
-    let frame = SpecialTokenFrame()
+    options.addsPrefixSpace = configuration.addsPrefixSpace ?? false
+    if options.addsPrefixSpace, options.pattern != .gpt2 {
+      throw TokenizerError.unsupported(file: "tokenizer_config.json", feature: "add_prefix_space with Qwen 2's pattern")
+    }
     self.init(
-      model: BytePairModel(table: table, merges: mergeTable), options: Options(), addedTokens: added, frame: frame,
+      model: BytePairModel(table: table, merges: mergeTable), options: options, addedTokens: added, frame: frame,
       bounds: TextBounds(configuration, added: added, table: table, frame: frame))
   }
 

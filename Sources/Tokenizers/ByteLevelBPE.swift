@@ -22,6 +22,8 @@ public struct ByteLevelBPE: Tokenizer {
   public var beginningOfTextID: Int? { bounds.beginning }
   /// The id that ends a text, usually `<|endoftext|>`.
   public var endOfTextID: Int? { bounds.end }
+  /// The special tokens that stand before every encoded text.
+  public var idsBeforeText: [Int] { frame.before }
   /// The largest id plus one.
   public var vocabularySize: Int { max(model.table.size, added.size) }
 

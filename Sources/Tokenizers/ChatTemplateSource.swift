@@ -21,11 +21,15 @@ public struct ChatTemplateSource: Sendable, Equatable {
 ///
 /// Where that is a list of named templates, the one named "default" counts, as in transformers.
 ///
-/// - Parameter files: gives the content of a file by its name, `nil` if there is none.
+/// - Parameters:
+///   - files: gives the content of a file by its name, `nil` if there is none.
+///   - tokenizerFiles: the same of the tokenizer that is used with the template, where it comes from elsewhere.
 /// - Returns: `nil` for a model without a template.
 /// - Throws: ``TokenizerError``, or what `files` throws.
-public func loadChatTemplate(files: (String) throws -> Data?) throws -> ChatTemplateSource? {
-  let configuration = try TokenizerConfiguration(files: files)
+public func loadChatTemplate(
+  files: (String) throws -> Data?, tokenizerFiles: ((String) throws -> Data?)? = nil
+) throws -> ChatTemplateSource? {
+  let configuration = try tokenizerFiles.map { try TokenizerConfiguration(files: $0) } ?? .init(files: files)
   var template: String?
   if let data = try files("chat_template.jinja") {
     guard let text = String(validating: data, as: UTF8.self) else {

@@ -3,7 +3,7 @@ struct JSONReader {
   let document: JSONDocument
   /// Where the object is ("model"), empty for the root.
   let path: String
-  private let members: [JSONMember]
+  let members: [JSONMember]
 
   /// The root of `document`, which must be an object.
   init(_ document: JSONDocument) throws {

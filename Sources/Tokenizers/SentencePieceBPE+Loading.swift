@@ -18,11 +18,22 @@ extension SentencePieceBPE {
     var options = Options()
     if let normalizer = try root.object("normalizer") { try Self.read(normalizer, root, &options) }
     if let splitter = try root.object("pre_tokenizer") { try Self.readMetaspace(splitter, root, &options) }
-    let added = try file.addedTokens(table)
-    let frame = try SpecialTokenFrame(root.object("post_processor"))
+    let added = try file.addedTokens(table, configuration)
+    var frame = try SpecialTokenFrame(root.object("post_processor"))
     try frame.validate(root) { id in table.contains(id) || added.contains { $0.id == id } }
+    frame = configuration.frame(frame, added: added, table: table)
+    var decoding = try Self.decoding(root)
+    if configuration.kind == .llama, let addsSpace = configuration.addsPrefixSpace {
+      if !addsSpace {
+        options.prefix = .never
+      } else if options.prefix == .never {
+        options.prefix = configuration.isLegacy == true ? .always : .first
+      }
+      decoding.stripped = addsSpace ? max(1, decoding.stripped) : 0
+      decoding.dropsFirstSpaces = decoding.dropsFirstSpaces && addsSpace
+    }
     self.init(
-      model: model, options: options, decoding: try Self.decoding(root), addedTokens: added, frame: frame,
+      model: model, options: options, decoding: decoding, addedTokens: added, frame: frame,
       bounds: TextBounds(configuration, added: added, table: table, frame: frame))
   }
 

@@ -40,6 +40,8 @@ public struct SentencePieceBPE: Tokenizer {
   public var beginningOfTextID: Int? { bounds.beginning }
   /// The id that ends a text (`</s>`), `nil` where the tokenizer has none.
   public var endOfTextID: Int? { bounds.end }
+  /// The special tokens that stand before every encoded text.
+  public var idsBeforeText: [Int] { frame.before }
   /// The largest id plus one.
   public var vocabularySize: Int { max(model.table.size, added.size) }
 

@@ -11,6 +11,10 @@ public protocol Tokenizer: Sendable {
   /// The id that ends a text (GPT-2: `<|endoftext|>`, Llama: `</s>`), `nil` where the tokenizer has none.
   var endOfTextID: Int? { get }
 
+  /// The special tokens that ``encode(_:)`` puts before a text; what continues a text that is encoded without special tokens
+  /// has them before it, and not those that come behind.
+  var idsBeforeText: [Int] { get }
+
   /// The ids of `text`, exactly as Hugging Face's `Tokenizer.encode(text).ids` gives them without truncation or padding.
   ///
   /// Added and special tokens inside the text are recognised; the special tokens around it ([CLS] … [SEP], Llama's
@@ -46,8 +50,14 @@ extension Tokenizer {
   /// None.
   public var beginningOfTextID: Int? { nil }
 
+  /// None.
+  public var idsBeforeText: [Int] { [] }
+
   /// ``encode(_:)``: right for a tokenizer that puts no special tokens around a text.
   public func encode(_ text: String, addingSpecialTokens: Bool) -> [Int] { encode(text) }
+
+  /// The ids of a text that is to be continued: as ``encode(_:)`` gives them, without the special tokens behind it.
+  public func encode(beginning text: String) -> [Int] { idsBeforeText + encode(text, addingSpecialTokens: false) }
 
   /// The bytes of the id decoded by itself.
   public func decodedBytes(of id: Int, isFirst: Bool) -> [UInt8]? {

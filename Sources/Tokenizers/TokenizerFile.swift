@@ -41,36 +41,16 @@ struct TokenizerFile {
     return table
   }
 
-  /// The added tokens, special ones first, as they are looked for.
+  /// The added tokens, special ones first, as they are looked for: those of this file, then those of the files beside it.
   ///
   /// The reference gives a token that the vocabulary lacks the next free id, whatever the file says; a file that says
   /// something else would get wrong ids silently and is refused.
-  func addedTokens(_ table: TokenTable) throws -> [AddedToken] {
-    var tokens: [AddedToken] = []
-    var idsByContent: [[UInt8]: Int] = [:]
-    var largest = -1
+  func addedTokens(_ table: TokenTable, _ configuration: TokenizerConfiguration) throws -> [AddedToken] {
+    var list = AddedTokenList(table) { [root] in root.invalid($0) }
     for reader in try root.objects("added_tokens") ?? [] {
-      let content = Array(try reader.requiredString("content").utf8)
-      if content.isEmpty { continue }
-      let known = idsByContent[content] ?? Int(table.id(content))
-      let id = known >= 0 ? known : max(table.count, largest + 1)
-      largest = max(largest, id)
-      guard id < TokenTable.idLimit else { throw reader.invalid("there are too many tokens") }
-      if let stated = try reader.integer("id"), stated != id {
-        throw reader.invalid("\(reader.path) has the id \(stated), but its place in the vocabulary is \(id)")
-      }
-      idsByContent[content] = id
-      let isSpecial = try reader.bool("special") ?? false
-      let token = AddedToken(
-        content: content, id: Int32(id), isSpecial: isSpecial,
-        isWholeWord: try reader.bool("single_word") ?? false, stripsLeft: try reader.bool("lstrip") ?? false,
-        stripsRight: try reader.bool("rstrip") ?? false, isNormalized: try reader.bool("normalized") ?? !isSpecial)
-      if let index = tokens.firstIndex(where: { $0.content == content }) {
-        tokens[index] = token
-      } else {
-        tokens.append(token)
-      }
+      try list.add(AddedTokenEntry(reader), id: reader.integer("id"), path: reader.path)
     }
-    return tokens.filter(\.isSpecial) + tokens.filter { !$0.isSpecial }
+    try configuration.add(to: &list)
+    return list.ordered
   }
 }

@@ -2,9 +2,9 @@ public import Foundation
 
 /// Loads the tokenizer of a model folder.
 ///
-/// tokenizer.json is preferred, then vocab.json with merges.txt (GPT-2), then vocab.txt (BERT, with `do_lower_case` of
-/// tokenizer_config.json, lower case unless it says otherwise). The tokens that begin and end a text are those that
-/// tokenizer_config.json names, or special_tokens_map.json.
+/// tokenizer.json is preferred, then vocab.json with merges.txt (GPT-2), then vocab.txt (BERT, lower case unless
+/// tokenizer_config.json says otherwise). What the files beside these say about special and added tokens, and where the class that
+/// they name overrides tokenizer.json, is heeded as transformers 5 does.
 ///
 /// - Parameter files: gives the content of a file by its name, `nil` if there is none.
 /// - Throws: ``TokenizerError``, or what `files` throws.
@@ -29,17 +29,4 @@ public func loadTokenizer(files: (String) throws -> Data?) throws -> any Tokeniz
     return try WordPiece(vocabulary: [UInt8](vocabulary), configuration)
   }
   throw try files("tokenizer.model") == nil ? TokenizerError.missingFiles : .sentencePieceFile
-}
-
-extension TokenizerConfiguration {
-  /// Reads tokenizer_config.json and special_tokens_map.json where there are any.
-  init(files: (String) throws -> Data?) throws {
-    self.init()
-    if let data = try files("tokenizer_config.json") {
-      self = try TokenizerConfiguration([UInt8](data), file: "tokenizer_config.json")
-    }
-    if beginningOfText == nil || endOfText == nil, let data = try files("special_tokens_map.json") {
-      try addSpecialTokens([UInt8](data), file: "special_tokens_map.json")
-    }
-  }
 }

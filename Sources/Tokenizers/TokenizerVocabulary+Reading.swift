@@ -7,24 +7,17 @@ extension TokenizerVocabulary {
   /// as the merges order the tokens: 0 for the first, -1 for the next. Where that order says less than the merges do,
   /// ``merges`` are kept too; llama.cpp does not read them for "llama".
   ///
-  /// - Parameters:
-  ///   - tokenizerJSON: tokenizer.json.
-  ///   - configuration: tokenizer_config.json, which names special tokens and may hold the chat template.
-  /// - Throws: ``TokenizerError`` for a file that is none, or that has no form in GGUF.
-  public init(tokenizerJSON: Data, configuration: Data?) throws {
-    let file = "tokenizer.json"
-    let names = ["tokenizer.json": tokenizerJSON, "tokenizer_config.json": configuration]
-    let settings = try TokenizerConfiguration { names[$0] ?? nil }
-    var template: String?
-    if let configuration {
-      template = try Tokenizers.chatTemplate(configuration: [UInt8](configuration), file: "tokenizer_config.json")
-    }
-    switch try loadTokenizer(files: { names[$0] ?? nil }) {
+  /// - Parameter files: gives the content of a tokenizer's file by its name, `nil` if there is none.
+  /// - Throws: ``TokenizerError`` for a tokenizer that has no form in GGUF, or none at all; what `files` throws.
+  public init(files: (String) throws -> Data?) throws {
+    let file = try files("tokenizer.json") == nil ? "the tokenizer" : "tokenizer.json"
+    let settings = try TokenizerConfiguration(files: files)
+    switch try loadTokenizer(files: files) {
     case let tokenizer as ByteLevelBPE: try self.init(tokenizer, settings, file: file)
     case let tokenizer as SentencePieceBPE: try self.init(tokenizer, settings, file: file)
     default: throw TokenizerError.unsupported(file: file, feature: "a GGUF vocabulary for WordPiece")
     }
-    chatTemplate = template
+    chatTemplate = try loadChatTemplate(files: files)?.template
     source = file
   }
 
@@ -102,8 +95,8 @@ extension TokenizerVocabulary {
     }
     beginningID = tokenizer.beginningOfTextID
     endID = tokenizer.endOfTextID
-    unknownID = id(settings.unknown)
-    paddingID = id(settings.padding)
+    unknownID = id(settings.content("unk_token"))
+    paddingID = id(settings.content("pad_token"))
     guard frame.before.count <= 1 && frame.after.count <= 1 else {
       throw TokenizerError.unsupported(file: file, feature: "more than one token before or behind a text in GGUF")
     }

@@ -18,11 +18,13 @@ extension WordPiece {
     guard try root.object("pre_tokenizer")?.type() == "BertPreTokenizer" else {
       throw root.unsupported("WordPiece without the BertPreTokenizer")
     }
-    let added = try file.addedTokens(table)
-    let frame = try SpecialTokenFrame(root.object("post_processor"))
+    let added = try file.addedTokens(table, configuration)
+    var frame = try SpecialTokenFrame(root.object("post_processor"))
     try frame.validate(root) { id in table.contains(id) || added.contains { $0.id == id } }
+    frame = configuration.frame(frame, added: added, table: table)
+    let normalizer = try configuration.kind == .bert ? configuration.bertNormalizer : Self.normalizer(root)
     self.init(
-      table: table, options: options, normalizer: try Self.normalizer(root), addedTokens: added, frame: frame,
+      table: table, options: options, normalizer: normalizer, addedTokens: added, frame: frame,
       endOfTextID: configuration.endOfText.flatMap { name in
         let content = Array(name.utf8)
         let id = added.first { $0.content == content }?.id ?? table.id(content)
@@ -71,23 +73,35 @@ extension WordPiece {
       let end = line.lastIndex { $0 != 0x20 && $0 != 0x0D && $0 != 0x09 }.map { $0 + 1 } ?? line.startIndex
       try line[..<end].withUnsafeBufferPointer { try table.add($0, id: id, file: file) }
     }
-    var added: [AddedToken] = []
-    for name in ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"] {
-      let id = table.id(name)
-      if id >= 0 { added.append(AddedToken(content: Array(name.utf8), id: id)) }
+    var list = AddedTokenList(table) { .invalid(file: file, reason: $0) }
+    for (key, content) in TokenizerClass.bert.specialTokens where configuration.content(key) == nil {
+      let entry = AddedTokenEntry(content: Array(content.utf8), isSpecial: true)
+      if table.id(entry.content) >= 0 { try list.add(entry) }
     }
-    var frame = SpecialTokenFrame()
-    let (unknown, first, last) = (table.id("[UNK]"), table.id("[CLS]"), table.id("[SEP]"))
-    guard unknown >= 0 && first >= 0 && last >= 0 else {
+    try configuration.add(to: &list)
+    let added = list.ordered
+    func id(_ key: String, _ standard: String) -> Int? {
+      let content = Array((configuration.content(key) ?? standard).utf8)
+      return added.first { $0.content == content }.map { Int($0.id) }
+    }
+    guard let unknown = id("unk_token", "[UNK]"), let first = id("cls_token", "[CLS]"),
+      let last = id("sep_token", "[SEP]")
+    else {
       throw TokenizerError.invalid(file: file, reason: "it lacks [UNK], [CLS] or [SEP]")
     }
-    frame.before = [Int(first)]
-    frame.after = [Int(last)]
+    var frame = SpecialTokenFrame()
+    frame.before = [first]
+    frame.after = [last]
     self.init(
-      table: table, options: Options(unknownID: unknown),
-      normalizer: BertNormalizer(
-        handlesChinese: configuration.handlesChinese ?? true, stripsAccents: configuration.stripsAccents,
-        lowercases: configuration.lowercases ?? true),
+      table: table, options: Options(unknownID: Int32(unknown)), normalizer: configuration.bertNormalizer,
       addedTokens: added, frame: frame, endOfTextID: nil)
+  }
+}
+
+extension TokenizerConfiguration {
+  /// BERT's clean-up with what the file says about it; what it does not say is as in the class.
+  fileprivate var bertNormalizer: BertNormalizer {
+    BertNormalizer(
+      handlesChinese: handlesChinese ?? true, stripsAccents: stripsAccents, lowercases: lowercases ?? true)
   }
 }

@@ -16,6 +16,8 @@ public struct WordPiece: Tokenizer {
 
   /// The id that ends a text where tokenizer_config.json names one; BERT has none.
   public let endOfTextID: Int?
+  /// The special tokens that stand before every encoded text.
+  public var idsBeforeText: [Int] { frame.before }
   /// The largest id plus one.
   public var vocabularySize: Int { max(table.size, added.size) }
 

@@ -33,11 +33,12 @@ public enum AdapterCheckpoint {
     try writeSafetensors(tensors, elementType: .float32, to: folder.appending(path: weightsFile))
   }
 
-  /// Whether a folder holds an adapter instead of a model.
+  /// Whether a folder holds an adapter; a `config.json` beside it says nothing, but one without the adapter's matrices is a model's.
   ///
   /// - Throws: ``CheckpointError`` when a file is there but cannot be read.
   public static func isAdapter(_ source: ModelSource) throws -> Bool {
-    try source.file("config.json") == nil && source.file(configurationFile) != nil
+    guard try source.file(configurationFile) != nil else { return false }
+    return try source.file("config.json") == nil || source.file(weightsFile) != nil
   }
 
   /// The name or folder of the model that an adapter belongs to.

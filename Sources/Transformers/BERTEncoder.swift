@@ -44,16 +44,19 @@ public final class BERTEncoder: Sendable {
 
   /// The mean of the last layer's hidden states, [hiddenSize] for each text; zeros for a text without tokens.
   ///
-  /// - Parameter texts: token ids, those around a text included.
+  /// - Parameters:
+  ///   - texts: token ids, those around a text included.
+  ///   - skipped: tokens at the start of each text that the mean leaves out.
   /// - Throws: ``BERTInputError`` where a text is too long or an id unknown.
-  public func meanHiddenStates(_ texts: [[Int]]) throws -> [[Float]] {
+  public func meanHiddenStates(_ texts: [[Int]], skipping skipped: Int = 0) throws -> [[Float]] {
     let size = configuration.hiddenSize
     return try forEachText(texts) { hidden, tokens in
       [Float](unsafeUninitializedCapacity: size) { mean, count in
         mean.initialize(repeating: 0)
         guard let start = mean.baseAddress else { return }
-        for row in 0..<tokens { add(hidden + row * size, to: start, count: size) }
-        for index in 0..<size where tokens > 0 { mean[index] /= Float(tokens) }
+        let first = min(skipped, tokens)
+        for row in first..<tokens { add(hidden + row * size, to: start, count: size) }
+        for index in 0..<size where tokens > first { mean[index] /= Float(tokens - first) }
         count = size
       }
     }

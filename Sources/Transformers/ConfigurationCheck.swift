@@ -20,16 +20,31 @@ struct ConfigurationCheck {
   }
 }
 
-/// A token id of `config.json`, or several, of which the first is used: some models name more than one end of text.
-struct TokenIDs: Decodable {
-  var first: Int?
+/// A token id of `config.json` or `generation_config.json`, or a list of them: some models have more than one token that ends a text.
+package struct TokenIDs: Codable {
+  package var ids: [Int]
 
-  init(from decoder: any Decoder) throws {
+  init(_ ids: [Int]) { self.ids = ids }
+
+  package init(from decoder: any Decoder) throws {
     let value = try decoder.singleValueContainer()
-    if let ids = try? value.decode([Int].self) {
-      first = ids.first
+    if value.decodeNil() {
+      ids = []
+    } else if let id = try? value.decode(Int.self) {
+      ids = [id]
     } else {
-      first = try value.decode(Int.self)
+      ids = try value.decode([Int].self)
+    }
+  }
+
+  package func encode(to encoder: any Encoder) throws {
+    var value = encoder.singleValueContainer()
+    if ids.isEmpty {
+      try value.encodeNil()
+    } else if ids.count == 1 {
+      try value.encode(ids[0])
+    } else {
+      try value.encode(ids)
     }
   }
 }

@@ -50,8 +50,8 @@ public struct DecoderDescription: Sendable {
 public protocol DecoderConfiguration: Codable, Sendable, Equatable {
   /// What transformers' full models put before the names of their base models' tensors.
   static var basePrefix: String { get }
-  /// The token that ends a text, if it names one.
-  var endOfTextID: Int? { get }
+  /// The tokens that end a text, as far as it names any.
+  var endOfTextIDs: [Int] { get }
   /// Whether the head is the token embedding.
   var tiesEmbeddings: Bool { get set }
   /// Standard deviation of freshly initialised weights.

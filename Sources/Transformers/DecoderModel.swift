@@ -121,11 +121,11 @@ public final class DecoderModel<Configuration: DecoderConfiguration>: LanguageMo
   /// The matrices below the head that each token is multiplied with, from first to last.
   public var linearShapes: [LinearShape] { network.linearShapes }
 
-  /// The token that ends a text, where the configuration names one of the vocabulary.
+  /// The tokens that end a text, those that the configuration names and the vocabulary has.
   ///
   /// Small models often keep the 50,256 of a larger vocabulary in their configuration: that is no token of theirs.
-  public var endOfTextID: Int? {
-    configuration.endOfTextID.flatMap { (0..<vocabularySize).contains($0) ? $0 : nil }
+  public var endOfTextIDs: [Int] {
+    configuration.endOfTextIDs.filter { (0..<vocabularySize).contains($0) }
   }
 
   /// FLOPs of attention in one forward pass.

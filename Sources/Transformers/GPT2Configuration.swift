@@ -20,8 +20,8 @@ public struct GPT2Configuration: Sendable, Equatable {
   public var tiesEmbeddings: Bool
   /// First token of a text.
   public var beginningOfTextID: Int?
-  /// Token that ends a text.
-  public var endOfTextID: Int?
+  /// Tokens that end a text.
+  public var endOfTextIDs: [Int]
   /// Standard deviation of freshly initialised weights.
   public var initializerRange: Float
 
@@ -38,7 +38,7 @@ public struct GPT2Configuration: Sendable, Equatable {
     layerNormEpsilon = 1e-5
     tiesEmbeddings = true
     beginningOfTextID = endOfTextID
-    self.endOfTextID = endOfTextID
+    endOfTextIDs = endOfTextID.map { [$0] } ?? []
     initializerRange = 0.02
   }
 
@@ -76,7 +76,7 @@ extension GPT2Configuration: Codable {
     case activation = "activation_function"
     case tiesEmbeddings = "tie_word_embeddings"
     case beginningOfTextID = "bos_token_id"
-    case endOfTextID = "eos_token_id"
+    case endOfTextIDs = "eos_token_id"
     case initializerRange = "initializer_range"
     case scalesAttention = "scale_attn_weights"
     case scalesByLayer = "scale_attn_by_inverse_layer_idx"
@@ -103,8 +103,8 @@ extension GPT2Configuration: Codable {
     contextLength = try values.decodeIfPresent(Int.self, forKey: .contextLength) ?? 1_024
     layerNormEpsilon = try values.decodeIfPresent(Float.self, forKey: .layerNormEpsilon) ?? 1e-5
     tiesEmbeddings = try values.decodeIfPresent(Bool.self, forKey: .tiesEmbeddings) ?? true
-    beginningOfTextID = try values.decodeIfPresent(TokenIDs.self, forKey: .beginningOfTextID)?.first
-    endOfTextID = try values.decodeIfPresent(TokenIDs.self, forKey: .endOfTextID)?.first
+    beginningOfTextID = try values.decodeIfPresent(TokenIDs.self, forKey: .beginningOfTextID)?.ids.first
+    endOfTextIDs = try values.decodeIfPresent(TokenIDs.self, forKey: .endOfTextIDs)?.ids ?? []
     initializerRange = try values.decodeIfPresent(Float.self, forKey: .initializerRange) ?? 0.02
     let (product, overflow) = hiddenSize.multipliedReportingOverflow(by: 4)
     intermediateSize = try values.decodeIfPresent(Int.self, forKey: .intermediateSize) ?? (overflow ? 0 : product)
@@ -130,7 +130,7 @@ extension GPT2Configuration: Codable {
     try values.encode("gelu_new", forKey: .activation)
     try values.encode(tiesEmbeddings, forKey: .tiesEmbeddings)
     try values.encodeIfPresent(beginningOfTextID, forKey: .beginningOfTextID)
-    try values.encodeIfPresent(endOfTextID, forKey: .endOfTextID)
+    if !endOfTextIDs.isEmpty { try values.encode(TokenIDs(endOfTextIDs), forKey: .endOfTextIDs) }
     try values.encode(initializerRange, forKey: .initializerRange)
     for key in [CodingKeys.embeddingDropout, .attentionDropout, .residualDropout] { try values.encode(0, forKey: key) }
   }

@@ -30,8 +30,8 @@ public struct GPTNeoConfiguration: Sendable, Equatable {
   public var tiesEmbeddings: Bool
   /// First token of a text.
   public var beginningOfTextID: Int?
-  /// Token that ends a text.
-  public var endOfTextID: Int?
+  /// Tokens that end a text.
+  public var endOfTextIDs: [Int]
   /// Standard deviation of freshly initialised weights.
   public var initializerRange: Float
 
@@ -50,7 +50,7 @@ public struct GPTNeoConfiguration: Sendable, Equatable {
     layerNormEpsilon = 1e-5
     tiesEmbeddings = true
     beginningOfTextID = endOfTextID
-    self.endOfTextID = endOfTextID
+    endOfTextIDs = endOfTextID.map { [$0] } ?? []
     initializerRange = 0.02
   }
 
@@ -95,7 +95,7 @@ extension GPTNeoConfiguration: Codable {
     case activation = "activation_function"
     case tiesEmbeddings = "tie_word_embeddings"
     case beginningOfTextID = "bos_token_id"
-    case endOfTextID = "eos_token_id"
+    case endOfTextIDs = "eos_token_id"
     case initializerRange = "initializer_range"
     case embeddingDropout = "embed_dropout"
     case attentionDropout = "attention_dropout"
@@ -139,8 +139,8 @@ extension GPTNeoConfiguration: Codable {
     windowSize = try values.decodeIfPresent(Int.self, forKey: .windowSize) ?? 256
     layerNormEpsilon = try values.decodeIfPresent(Float.self, forKey: .layerNormEpsilon) ?? 1e-5
     tiesEmbeddings = try values.decodeIfPresent(Bool.self, forKey: .tiesEmbeddings) ?? true
-    beginningOfTextID = try values.decodeIfPresent(Int.self, forKey: .beginningOfTextID)
-    endOfTextID = try values.decodeIfPresent(Int.self, forKey: .endOfTextID)
+    beginningOfTextID = try values.decodeIfPresent(TokenIDs.self, forKey: .beginningOfTextID)?.ids.first
+    endOfTextIDs = try values.decodeIfPresent(TokenIDs.self, forKey: .endOfTextIDs)?.ids ?? []
     initializerRange = try values.decodeIfPresent(Float.self, forKey: .initializerRange) ?? 0.02
     let (product, overflow) = hiddenSize.multipliedReportingOverflow(by: 4)
     intermediateSize = try values.decodeIfPresent(Int.self, forKey: .intermediateSize) ?? (overflow ? 0 : product)
@@ -188,7 +188,7 @@ extension GPTNeoConfiguration: Codable {
     try values.encode("gelu_new", forKey: .activation)
     try values.encode(tiesEmbeddings, forKey: .tiesEmbeddings)
     try values.encodeIfPresent(beginningOfTextID, forKey: .beginningOfTextID)
-    try values.encodeIfPresent(endOfTextID, forKey: .endOfTextID)
+    if !endOfTextIDs.isEmpty { try values.encode(TokenIDs(endOfTextIDs), forKey: .endOfTextIDs) }
     try values.encode(initializerRange, forKey: .initializerRange)
     for key in [CodingKeys.embeddingDropout, .attentionDropout, .residualDropout] { try values.encode(0, forKey: key) }
   }

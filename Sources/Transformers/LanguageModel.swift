@@ -30,8 +30,8 @@ public protocol LanguageModel: AnyObject, Sendable {
   var contextLength: Int { get }
   /// Size of the hidden state that the head reads.
   var hiddenSize: Int { get }
-  /// The token that ends a text, where the configuration names one.
-  var endOfTextID: Int? { get }
+  /// The tokens that end a text, as far as the configuration names any.
+  var endOfTextIDs: [Int] { get }
   /// Names, shapes and places of all tensors.
   var layout: ParameterLayout { get }
   /// The parameters, in the order of ``layout``.
@@ -100,6 +100,9 @@ extension LanguageModel {
   public func adapted(_ settings: LowRankSettings, seed: UInt64) throws -> any LanguageModel {
     try adapted(settings, seed: seed, maximumRank: nil)
   }
+
+  /// The first of the tokens that end a text.
+  public var endOfTextID: Int? { endOfTextIDs.first }
 
   /// What an optimiser changes: the adapter's matrices where there is one, else all parameters.
   public var trainedParameters: FloatBuffer { adapter?.parameters ?? parameters }

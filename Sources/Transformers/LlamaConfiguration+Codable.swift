@@ -21,7 +21,7 @@ extension LlamaConfiguration: Codable {
     case hasAttentionBias = "attention_bias"
     case hasFeedForwardBias = "mlp_bias"
     case beginningOfTextID = "bos_token_id"
-    case endOfTextID = "eos_token_id"
+    case endOfTextIDs = "eos_token_id"
     case initializerRange = "initializer_range"
     case attentionDropout = "attention_dropout"
   }
@@ -74,8 +74,8 @@ extension LlamaConfiguration: Codable {
     tiesEmbeddings = try values.decodeIfPresent(Bool.self, forKey: .tiesEmbeddings) ?? false
     hasAttentionBias = try values.decodeIfPresent(Bool.self, forKey: .hasAttentionBias) ?? false
     hasFeedForwardBias = try values.decodeIfPresent(Bool.self, forKey: .hasFeedForwardBias) ?? false
-    beginningOfTextID = try values.decodeIfPresent(TokenIDs.self, forKey: .beginningOfTextID)?.first
-    endOfTextID = try values.decodeIfPresent(TokenIDs.self, forKey: .endOfTextID)?.first
+    beginningOfTextID = try values.decodeIfPresent(TokenIDs.self, forKey: .beginningOfTextID)?.ids.first
+    endOfTextIDs = try values.decodeIfPresent(TokenIDs.self, forKey: .endOfTextIDs)?.ids ?? []
     initializerRange = try values.decodeIfPresent(Float.self, forKey: .initializerRange) ?? 0.02
     let activation = try values.decodeIfPresent(String.self, forKey: .activation) ?? "silu"
     try ActivationNames.require(activation, in: ActivationNames.silu, key: CodingKeys.activation)
@@ -129,7 +129,7 @@ extension LlamaConfiguration: Codable {
     try values.encode(hasAttentionBias, forKey: .hasAttentionBias)
     try values.encode(hasFeedForwardBias, forKey: .hasFeedForwardBias)
     try values.encodeIfPresent(beginningOfTextID, forKey: .beginningOfTextID)
-    try values.encodeIfPresent(endOfTextID, forKey: .endOfTextID)
+    if !endOfTextIDs.isEmpty { try values.encode(TokenIDs(endOfTextIDs), forKey: .endOfTextIDs) }
     try values.encode(initializerRange, forKey: .initializerRange)
     try values.encode(0, forKey: .attentionDropout)
     var rotary = RotaryParameters(kind: "default")

@@ -52,8 +52,8 @@ public struct LlamaConfiguration: Sendable, Equatable {
   public var hasFeedForwardBias: Bool
   /// First token of a text.
   public var beginningOfTextID: Int?
-  /// Token that ends a text.
-  public var endOfTextID: Int?
+  /// Tokens that end a text.
+  public var endOfTextIDs: [Int]
   /// Standard deviation of freshly initialised weights.
   public var initializerRange: Float
 
@@ -77,7 +77,7 @@ public struct LlamaConfiguration: Sendable, Equatable {
     hasAttentionBias = false
     hasFeedForwardBias = false
     beginningOfTextID = nil
-    self.endOfTextID = endOfTextID
+    endOfTextIDs = endOfTextID.map { [$0] } ?? []
     initializerRange = 0.02
   }
 

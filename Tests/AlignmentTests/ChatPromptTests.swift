@@ -115,4 +115,58 @@ struct ChatPromptTests {
     #expect(Set(step.prompts.map(\.text)) == Set(trainer.prompts.map(\.text)))
     #expect(step.prompts.allSatisfy { $0.text.hasSuffix("<assistant>") })
   }
+
+  private func set(_ lines: String..., name: String = "p.jsonl") throws -> PromptSet {
+    try PromptSet(contents: Data(lines.joined(separator: "\n").utf8), path: name, column: nil)
+  }
+
+  @Test func `tools, calls of tools and names for the template reach it`() throws {
+    let template =
+      "{% for t in tools or [] %}{{ t | tojson }};{% endfor %}{% for m in messages %}<{{ m.role }}>"
+      + "{% if m.content is string %}{{ m.content }}{% elif m.content is none %}none"
+      + "{% else %}{{ m.content[0].text }}{% endif %}"
+      + "{% for c in m.tool_calls or [] %}{{ c.function.name }}({{ c.function.arguments.x }}){% endfor %}{{ m.name }}"
+      + "{% endfor %}{{ thinks }}{{ documents[0].title if documents }}"
+    let model = try model(template: template)
+    let read = try model.read(
+      set(
+        #"{"messages": [{"role": "user", "content": "a"}], "tools": [{"name": "f", "n": 1.5}], "chat_template_kwargs": {"thinks": true}}"#,
+        #"{"prompt": [{"role": "user", "content": [{"type": "text", "text": "b"}]}, {"role": "assistant", "tool_calls": [{"function": {"name": "g", "arguments": {"x": 2}}}]}, {"role": "tool", "name": "g", "content": "c"}], "documents": [{"title": "d"}]}"#,
+        #"{"messages": [{"role": "user", "content": "e"}], "tools": null}"#), newTokens: 4)
+    #expect(
+      read.map(\.text) == [
+        #"{"name": "f", "n": 1.5};<user>aTrue"#, "<user>b<assistant>noneg(2)<tool>cgd", "<user>e",
+      ])
+    let wrapped = try model.read(
+      set(#"{"prompt": "a", "tools": [1]}"#), newTokens: 4, chat: .init(wrapsTexts: true))
+    #expect(wrapped[0].text == "1;<user>a")
+  }
+
+  @Test func `what the template cannot be given is refused by name`() throws {
+    let model = try model()
+    func message(_ line: String, name: String = "p.jsonl") -> String {
+      do {
+        _ = try model.read(set(line, name: name), newTokens: 4)
+        return "no error"
+      } catch {
+        return "\(error)"
+      }
+    }
+    let turn = #""messages": [{"role": "user", "content": "a"}]"#
+    #expect(message(#"{"prompt": "a", "tools": [1]}"#).contains("line 1: 'tools' is for chat templates"))
+    #expect(message("{\(turn), \"tools\": 3}").contains("'tools' must be a list"))
+    #expect(message("{\(turn), \"chat_template_kwargs\": [1]}").contains("must be an object of names"))
+    #expect(
+      message("{\(turn), \"chat_template_kwargs\": {\"messages\": 1}}").contains("'messages' in chat_template_kwargs"))
+    #expect(message("prompt,tools\na,b", name: "p.csv").contains("the column 'tools' is not read from CSV"))
+    #expect(message(#"{"messages": [{"role": "user"}]}"#).contains("message 1 needs a content"))
+  }
+
+  @Test func `the date that a template tells is the one given`() throws {
+    let model = try model(template: "{{ strftime_now('%d %b %Y') }}{{ messages[0].content }}")
+    let date = Date(timeIntervalSince1970: 1_709_658_249)
+    let read = try model.read(
+      PromptSet(texts: ["x"]), newTokens: 4, chat: .init(wrapsTexts: true, date: date))
+    #expect(read[0].text == "05 Mar 2024x")
+  }
 }

@@ -15,7 +15,7 @@ import Transformers
   private func makeFolder(_ model: any LanguageModel, at url: URL) throws {
     try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
     try model.save(to: url, elementType: .float32)
-    try TextModel.copyTokenizer(from: EmbeddedModel.source, to: url)
+    try TextModel.copyTokenizer(of: EmbeddedModel.name, to: url)
   }
 
   private func llama() throws -> Llama {
@@ -178,5 +178,47 @@ import Transformers
       data.append(contentsOf: spelling.utf8)
     }
     return data
+  }
+
+  @Test(arguments: ["llama", "gpt2"])
+  func `stop tokens and the chat template go through GGUF`(architecture: String) throws {
+    try withTemporaryFolder { folder in
+      let original = folder.appending(path: "original")
+      try makeFolder(architecture == "llama" ? llama() : gpt2(), at: original)
+      try Data("{{ messages[0].content }}".utf8).write(to: original.appending(path: "chat_template.jinja"))
+      for stops in [[7], [7, 9], [7, 9, 11, 13]] {
+        let json = try JSONSerialization.data(withJSONObject: ["eos_token_id": stops])
+        try json.write(to: original.appending(path: "generation_config.json"))
+        let model = try TextModel(named: original.path)
+        #expect(model.stopTokens == Set(stops + [0]))
+        let file = folder.appending(path: "model-\(stops.count).gguf")
+        let lost = try model.saveGGUF(to: file, matrices: .float32)
+        #expect(lost == (stops.count > 2 ? [11, 13] : []))
+        let gguf = try GGUFFile(MappedBytes(file: file), name: file.path)
+        #expect(try gguf.integer("tokenizer.ggml.eos_token_id") == 0)
+        #expect(try gguf.integer("tokenizer.ggml.eot_token_id") == 7)
+        #expect(try gguf.integer("tokenizer.ggml.eom_token_id") == (stops.count > 1 ? 9 : nil))
+        #expect(try gguf.string("tokenizer.chat_template") == "{{ messages[0].content }}")
+        let loaded = try TextModel(named: file.path)
+        #expect(loaded.stopTokens == model.stopTokens && loaded.endOfTextID == 0)
+        // A folder made of the file names them all again.
+        let again = folder.appending(path: "again-\(stops.count)")
+        try loaded.save(loaded.model, to: again)
+        #expect(try TextModel(named: again.path).stopTokens == model.stopTokens)
+      }
+    }
+  }
+
+  @Test func `a tokenizer with more tokens than the model has rows is written without these`() throws {
+    try withTemporaryFolder { folder in
+      let original = folder.appending(path: "original")
+      try makeFolder(llama(), at: original)
+      try Data(#"{"<|more|>": 2048}"#.utf8).write(to: original.appending(path: "added_tokens.json"))
+      let model = try TextModel(named: original.path)
+      #expect(model.tokenizer.vocabularySize == 2_049)
+      let file = folder.appending(path: "model.gguf")
+      try model.saveGGUF(to: file, matrices: .float32)
+      #expect(try TextModel(named: file.path).tokenizer.vocabularySize == 2_048)
+    }
   }
 }

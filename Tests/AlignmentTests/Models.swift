@@ -129,13 +129,13 @@ extension LanguageModel {
 
 /// Stories of a model, with memory of their own.
 func rollout(
-  _ model: any LanguageModel, prompt: [Int], indices: Range<Int>, maxNewTokens: Int, endOfText: Int? = nil,
+  _ model: any LanguageModel, prompt: [Int], indices: Range<Int>, maxNewTokens: Int, stopTokens: Set<Int> = [],
   filter: SamplingFilter = SamplingFilter(), seed: UInt64 = 1, report: (([Int?]) -> Void)? = nil
 ) -> Rollout {
   let capacity = Rollout.nodeCapacity(
     promptLength: prompt.count, stories: indices.count, maxNewTokens: maxNewTokens)
   return Rollout(
-    model, prompt: prompt, indices: indices, maxNewTokens: maxNewTokens, endOfText: endOfText, filter: filter,
+    model, prompt: prompt, indices: indices, maxNewTokens: maxNewTokens, stopTokens: stopTokens, filter: filter,
     random: KeyedRandom(seed: seed), activations: model.makeActivations(capacity: capacity, keepsForBackward: false),
     report: report)
 }

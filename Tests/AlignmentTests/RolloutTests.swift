@@ -34,7 +34,8 @@ struct RolloutTests {
     for (endOfText, maxNewTokens) in [(nil, 4), (6, 5), (6, 1)] as [(Int?, Int)] {
       let model = try randomModel(vocabularySize: 7)
       let rollout = rollout(
-        model, prompt: prompt, indices: 0..<200, maxNewTokens: maxNewTokens, endOfText: endOfText)
+        model, prompt: prompt, indices: 0..<200, maxNewTokens: maxNewTokens,
+        stopTokens: Set([endOfText].compactMap(\.self)))
       let tree = rollout.tree
       var visits: [[Int]: Int] = [:]
       for story in rollout.stories {
@@ -60,7 +61,7 @@ struct RolloutTests {
 
   @Test func `the end of text ends a story, and is its last token`() throws {
     let model = try randomModel(vocabularySize: 7)
-    let stories = rollout(model, prompt: [1], indices: 0..<300, maxNewTokens: 8, endOfText: 6).stories
+    let stories = rollout(model, prompt: [1], indices: 0..<300, maxNewTokens: 8, stopTokens: [6]).stories
     #expect(stories.contains { $0.isFinished } && stories.contains { !$0.isFinished })
     for story in stories {
       #expect(story.isFinished == (story.tokens.last == 6))
@@ -77,7 +78,7 @@ struct RolloutTests {
     let model = try randomModel(vocabularySize: 30)
     let prompt = [4, 9, 2]
     let stories = rollout(
-      model, prompt: prompt, indices: 0..<50, maxNewTokens: 7, endOfText: 3, filter: filter
+      model, prompt: prompt, indices: 0..<50, maxNewTokens: 7, stopTokens: [3], filter: filter
     ).stories
     let scores = Scorer(model).logProbabilities(of: stories.map { prompt + $0.tokens })
     for (story, scores) in zip(stories, scores) {
@@ -171,7 +172,7 @@ struct RolloutTests {
   @Test func `each level is reported as it is drawn`() throws {
     let model = try randomModel(vocabularySize: 7)
     var levels: [[Int?]] = []
-    let stories = rollout(model, prompt: [1], indices: 10..<60, maxNewTokens: 5, endOfText: 6) { levels.append($0) }
+    let stories = rollout(model, prompt: [1], indices: 10..<60, maxNewTokens: 5, stopTokens: [6]) { levels.append($0) }
       .stories
     #expect(levels.count == stories.map(\.tokens.count).max())
     for (index, story) in stories.enumerated() {

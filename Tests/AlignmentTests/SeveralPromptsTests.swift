@@ -17,7 +17,7 @@ struct SeveralPromptsTests {
   ) -> Rollout {
     let activations = model.makeActivations(capacity: 2_000, keepsForBackward: false)
     return Rollout(
-      model, groups: groups, indices: indices, maxNewTokens: maxNewTokens, endOfText: 6,
+      model, groups: groups, indices: indices, maxNewTokens: maxNewTokens, stopTokens: [6],
       random: KeyedRandom(seed: 3), activations: activations)
   }
 

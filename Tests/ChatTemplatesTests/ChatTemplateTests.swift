@@ -119,7 +119,8 @@ struct ChatTemplateTests {
     expectError("{{ nothing.there }}", "'nothing'", "undefined")
     expectError("{{ raise_exception('Only\nusers') }}", "it says: Only users")
     expectError("{% macro m() %}\n{{ 1 is odd_ish }}{% endmacro %}\n\n{{ m() }}", "line 2", "'odd_ish'")
-    expectError("{% call m() %}{% endcall %}", "'call' is not supported")
+    expectError("{% call m() %}{% endcall %}", "'m' is undefined")
+    expectError("{% call m %}{% endcall %}", "'call' needs a call")
     expectError("{% for x in [] recursive %}{% endfor %}", "recursive")
     expectError(String(repeating: " ", count: ChatTemplate.longestSource + 1), "bytes")
   }

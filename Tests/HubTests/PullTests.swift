@@ -8,6 +8,7 @@ let modelFiles: [String: Data] = [
   "config.json": Data(#"{"model_type": "gpt_neo"}"#.utf8), "tokenizer.json": noise(3_000, seed: 2),
   "model.safetensors": noise(300_000), "pytorch_model.bin": noise(1_000, seed: 3), "README.md": Data("#".utf8),
   "onnx/model.onnx": noise(100, seed: 4), "1_Pooling/config.json": Data("{}".utf8), "empty.txt": Data(),
+  "config_sentence_transformers.json": Data("{ }".utf8),
 ]
 let largeFiles: Set = ["model.safetensors", "pytorch_model.bin"]
 
@@ -21,7 +22,10 @@ let largeFiles: Set = ["model.safetensors", "pytorch_model.bin"]
       let repository = folder.appending(path: "models--org--model")
       let snapshot = repository.appending(path: "snapshots/\(FakeHub.commit)")
       #expect(model.location.standardizedFileURL.path == snapshot.standardizedFileURL.path)
-      let needed = ["config.json", "tokenizer.json", "model.safetensors", "1_Pooling/config.json"]
+      let needed = [
+        "config.json", "tokenizer.json", "model.safetensors", "1_Pooling/config.json",
+        "config_sentence_transformers.json",
+      ]
       var expected: Set = ["models--org--model/refs/main"]
       for name in needed {
         let data = try #require(modelFiles[name])

@@ -51,3 +51,16 @@ func expectAgreement(_ tokenizer: any Tokenizer, _ cases: Cases, _ label: String
     #expect(Array(streamed.utf8) == Array(item.text.utf8), "\(label) streaming \(item.ids)")
   }
 }
+
+extension TokenizerVocabulary {
+  /// The vocabulary of a tokenizer.json with its tokenizer_config.json, for writing GGUF.
+  init(tokenizerJSON: Data, configuration: Data?) throws {
+    try self.init { name in
+      switch name {
+      case "tokenizer.json": tokenizerJSON
+      case "tokenizer_config.json": configuration
+      default: nil
+      }
+    }
+  }
+}

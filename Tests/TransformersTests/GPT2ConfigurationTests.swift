@@ -72,7 +72,7 @@ import Transformers
       let model = try #require(try loadLanguageModel(changed) as? GPT2)
       var expected = try #require(try loadLanguageModel(source) as? GPT2).configuration
       expected.beginningOfTextID = nil
-      expected.endOfTextID = nil
+      expected.endOfTextIDs = []
       #expect(model.configuration == expected)
       #expect(model.endOfTextID == nil)
     }

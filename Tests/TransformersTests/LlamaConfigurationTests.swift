@@ -131,7 +131,7 @@ import Transformers
       let model = try #require(try loadLanguageModel(changed) as? Llama)
       var expected = try #require(try loadLanguageModel(source) as? Llama).configuration
       expected.beginningOfTextID = nil
-      expected.endOfTextID = nil
+      expected.endOfTextIDs = []
       expected.rmsNormEpsilon = 1e-6
       expected.contextLength = 2_048
       expected.rotaryBase = 10_000

@@ -121,7 +121,7 @@ import Transformers
       let model = try #require(try loadLanguageModel(source) as? GPTNeo)
       var expected = try #require(try loadLanguageModel(tied) as? GPTNeo).configuration
       expected.beginningOfTextID = nil
-      expected.endOfTextID = nil
+      expected.endOfTextIDs = []
       #expect(model.configuration == expected)
     }
   }

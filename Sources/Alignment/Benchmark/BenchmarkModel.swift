@@ -27,7 +27,7 @@ public struct BenchmarkModel {
     textModel = TextModel(
       name: name, source: embedded.source, model: model,
       tokenizer: FoldedTokenizer(base: embedded.tokenizer, vocabularySize: model.vocabularySize),
-      endOfTextID: model.endOfTextID)
+      stopTokens: model.endOfTextIDs)
   }
 
   /// Random weights of a shape.

@@ -118,7 +118,7 @@ public struct StepBenchmark: Sendable {
     var times: [ContinuousClock.Instant] = []
     // Without an end of text, so that the length is what was asked for.
     _ = Rollout(
-      model, prompt: ids, indices: 0..<1, maxNewTokens: tokens, endOfText: nil, random: KeyedRandom(seed: 1),
+      model, prompt: ids, indices: 0..<1, maxNewTokens: tokens, stopTokens: [], random: KeyedRandom(seed: 1),
       activations: activations
     ) { _ in times.append(clock.now) }
     guard let first = times.first, let last = times.last, times.count > 1 else { return (0, 0) }

@@ -130,7 +130,7 @@ struct StoryFollower {
 
   /// What a token says by itself after a prompt; nothing where it ends the text.
   private func text(_ token: Int, after prompt: ModelPrompt) -> String {
-    token == model.endOfTextID ? "" : model.text(of: [token], after: prompt)
+    model.stopTokens.contains(token) ? "" : model.text(of: [token], after: prompt)
   }
 }
 
@@ -188,7 +188,7 @@ extension StoryFollower {
       let leaves = children(of: level, prompt, memory, &result).sorted { ($1.weight, $0.node) < ($0.weight, $1.node) }
       let start = tokens.count
       level = leaves.prefix(Self.unfoldedCount).compactMap { leaf in
-        guard leaf.weight >= Self.unfoldedProbability, leaf.token != model.endOfTextID else { return nil }
+        guard leaf.weight >= Self.unfoldedProbability, !model.stopTokens.contains(leaf.token) else { return nil }
         return (leaf, tokens.append(token: leaf.token, parent: leaf.parent))
       }
       pair.forward(tokens, nodes: start..<tokens.count, memory)
@@ -211,7 +211,7 @@ extension StoryFollower {
         guard weight >= Self.shownProbability else { return nil }
         let node = StoryTree.Node(
           parent: leaf.node, tokenID: token, text: text(token, after: prompt), probability: next.policy[token],
-          referenceProbability: next.reference[token], isEnd: token == model.endOfTextID)
+          referenceProbability: next.reference[token], isEnd: model.stopTokens.contains(token))
         return (
           node,
           Leaf(

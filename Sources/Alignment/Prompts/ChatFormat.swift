@@ -1,5 +1,6 @@
 import ChatTemplates
 import Checkpoints
+import Foundation
 import Tokenizers
 
 /// A model's way to write conversations: its chat template and the texts of two special tokens.
@@ -17,7 +18,7 @@ struct ChatFormat {
     func failure(_ reason: String) -> AlignmentError { .model(name: model.name, reason: reason) }
     let source: ChatTemplateSource?
     do {
-      source = try loadChatTemplate { try model.source.file($0)?.data }
+      source = try model.textFiles.chatTemplate()
     } catch let error as TokenizerError {
       throw failure("cannot be used for conversations: \(error)")
     }
@@ -35,11 +36,15 @@ struct ChatFormat {
 
   /// The conversation as the model was trained to read it, up to where its answer begins.
   ///
+  /// - Parameters:
+  ///   - names: what the template is given beside it.
+  ///   - date: the time that it is told.
   /// - Throws: ``AlignmentError/text(reason:)`` where the template refuses the conversation.
-  func render(_ messages: [ChatMessage]) throws -> String {
+  func render(_ messages: [ChatMessage], names: [TemplateData.Member], date: Date) throws -> String {
     do {
       return try template.render(
-        messages: messages, addGenerationPrompt: true, bosToken: beginningOfText, eosToken: endOfText)
+        messages: messages, addGenerationPrompt: true, bosToken: beginningOfText, eosToken: endOfText, names: names,
+        date: date)
     } catch {
       throw AlignmentError.text(reason: "the chat template of '\(modelName)' cannot write this conversation: \(error)")
     }

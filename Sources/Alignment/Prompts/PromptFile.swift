@@ -17,6 +17,8 @@ extension PromptSet {
   ///
   /// - `.jsonl`: an object a line, or one after the other; the prompt is under the key `prompt`, or else `messages`: a text, or a list of messages with `role` and
   ///   `content`. What the assistant says at the end of such a list is left out: it is to be found anew.
+  ///   What else a message holds (`tool_calls`, `name`, …) and the object's `tools`, `documents` and `chat_template_kwargs` are given
+  ///   to the chat template.
   /// - `.json`: a list of such objects, or of texts; or an object a line.
   /// - `.csv`, and `.tsv` with tabs: a header, then rows (RFC 4180); the prompt is in the column `prompt`.
   /// - any other name: a prompt a line or, where lines read `<|endoftext|>`, documents between them; JSON objects are told by
@@ -94,19 +96,19 @@ extension PromptSet {
 
     mutating func append(_ text: String, line: Int) throws { try append(text, at: "line \(line)") }
 
-    private mutating func append(_ text: String, at place: String) throws {
+    private mutating func append(_ text: String, names: [TemplateData.Member] = [], at place: String) throws {
       guard text.utf8.count <= PromptSet.longestPrompt else {
         throw failure(at: place, "a prompt of \(text.utf8.count) bytes; \(PromptSet.longestPrompt) at most are read")
       }
       guard text.contains(where: { !$0.isWhitespace }) else { throw failure(at: place, "the prompt is empty") }
-      try append(.text(text), at: place)
+      try append(.text(text), names: names, at: place)
     }
 
-    private mutating func append(_ content: Content, at place: String) throws {
+    private mutating func append(_ content: Content, names: [TemplateData.Member] = [], at place: String) throws {
       guard prompts.count < PromptSet.mostPrompts else {
         throw failure(at: place, "this is prompt \(PromptSet.mostPrompts + 1), more than are read")
       }
-      prompts.append(Prompt(content, origin: "\(path), \(place)"))
+      prompts.append(Prompt(content, names: names, origin: "\(path), \(place)"))
     }
 
     // MARK: - Text
@@ -193,6 +195,7 @@ extension PromptSet {
     /// Appends the prompt of an object.
     private mutating func append(_ value: JSONValue, at place: String) throws {
       var prompt = value
+      var names: [TemplateData.Member] = []
       if case .object(let members) = value {
         let key = column ?? (value["prompt"] != nil ? "prompt" : "messages")
         guard let found = value[key] else {
@@ -201,12 +204,13 @@ extension PromptSet {
             at: place, "there is no key '\(column ?? "prompt")', but \(keys); name one with --prompt-column")
         }
         prompt = found
+        names = try templateNames(value, at: place)
       } else if let column {
         throw failure(at: place, "this is no object, so it has no key '\(column)'")
       }
       switch prompt {
-      case .string(let text): try append(text, at: place)
-      case .array(let list): try append(.conversation(try messages(list, at: place)), at: place)
+      case .string(let text): try append(text, names: names, at: place)
+      case .array(let list): try append(.conversation(try messages(list, at: place)), names: names, at: place)
       default: throw failure(at: place, "there is no prompt: a text or a list of messages is needed")
       }
     }
@@ -214,11 +218,20 @@ extension PromptSet {
     private func messages(_ list: [JSONValue], at place: String) throws -> [ChatMessage] {
       var size = 0
       var messages = try list.enumerated().map { index, value in
-        guard let role = value["role"]?.stringValue, !role.isEmpty, let content = value["content"]?.stringValue else {
-          throw failure(at: place, "message \(index + 1) needs a role and a content, both texts")
+        guard case .object(let members) = value, let role = value["role"]?.stringValue, !role.isEmpty else {
+          throw failure(at: place, "message \(index + 1) needs a role, a text")
         }
-        size += role.utf8.count + content.utf8.count
-        return ChatMessage(role: role, content: content)
+        let content = value["content"]?.stringValue
+        // A call of tools need not say anything, and some templates take content in parts.
+        let isContentElsewhere = value["tool_calls"] != nil || (value["content"]?.isList ?? false)
+        guard content != nil || isContentElsewhere else {
+          throw failure(at: place, "message \(index + 1) needs a content, a text")
+        }
+        let kept = members.filter { $0.key != "role" && ($0.key != "content" || content == nil) }
+        var more = kept.map { TemplateData.Member($0.key, $0.value.templateData) }
+        if content == nil, value["content"] == nil { more.append(TemplateData.Member("content", .null)) }
+        size += role.utf8.count + (content?.utf8.count ?? 0) + more.reduce(0) { $0 + $1.key.utf8.count + $1.value.size }
+        return ChatMessage(role: role, content: content ?? "", members: more)
       }
       guard size <= PromptSet.longestPrompt else {
         throw failure(at: place, "a conversation of \(size) bytes; \(PromptSet.longestPrompt) at most are read")
@@ -226,6 +239,31 @@ extension PromptSet {
       while messages.last?.role == "assistant" { messages.removeLast() }
       guard !messages.isEmpty else { throw failure(at: place, "the conversation has nothing to answer") }
       return messages
+    }
+
+    /// What an object holds for the chat template.
+    private func templateNames(_ object: JSONValue, at place: String) throws -> [TemplateData.Member] {
+      var names: [TemplateData.Member] = []
+      for key in PromptSet.templateKeys where column != key {
+        switch object[key] {
+        case nil, .null?: break
+        case .object(let members)? where key == "chat_template_kwargs":
+          for member in members { names.append(TemplateData.Member(member.key, member.value.templateData)) }
+        case .array(let list)? where key != "chat_template_kwargs":
+          names.append(TemplateData.Member(key, .list(list.map(\.templateData))))
+        default:
+          throw failure(
+            at: place, "'\(key)' must be " + (key == "chat_template_kwargs" ? "an object of names" : "a list"))
+        }
+      }
+      if let name = names.first(where: { $0.key == "messages" || $0.key == "add_generation_prompt" }) {
+        throw failure(at: place, "'\(name.key)' in chat_template_kwargs is not supported: it is the program's own")
+      }
+      let size = names.reduce(0) { $0 + $1.key.utf8.count + $1.value.size }
+      guard size <= PromptSet.longestPrompt else {
+        throw failure(at: place, "\(size) bytes for the chat template; \(PromptSet.longestPrompt) at most are read")
+      }
+      return names
     }
 
     /// Some names for an error.
@@ -251,12 +289,33 @@ extension PromptSet {
             ? "there is no column '\(name)', but \(columns); name one with --prompt-column"
             : "the column '\(name)' stands \(places.count) times")
       }
+      if let name = header.fields.first(where: { $0 != name && PromptSet.templateKeys.contains($0) }) {
+        throw failure(header.line, "the column '\(name)' is not read from CSV; give it in a .jsonl file")
+      }
       while let row = try table.nextRow() {
         guard row.fields.count == header.fields.count else {
           throw failure(row.line, "\(row.fields.count) fields, where the header has \(header.fields.count)")
         }
         try append(row.fields[place], line: row.line)
       }
+    }
+  }
+}
+
+extension JSONValue {
+  fileprivate var isList: Bool { if case .array = self { true } else { false } }
+
+  /// The value as a chat template is given it.
+  fileprivate var templateData: TemplateData {
+    switch self {
+    case .null: .null
+    case .bool(let value): .bool(value)
+    case .integer(let value): .integer(value)
+    case .unsigned(let value): .double(Double(value))
+    case .number(let value): .double(value)
+    case .string(let text): .string(text)
+    case .array(let elements): .list(elements.map(\.templateData))
+    case .object(let members): .object(members.map { TemplateData.Member($0.key, $0.value.templateData) })
     }
   }
 }

@@ -1,4 +1,5 @@
 public import ChatTemplates
+public import Foundation
 import Tokenizers
 import Transformers
 
@@ -20,16 +21,22 @@ public struct PromptSet: Sendable, Equatable {
     case conversation([ChatMessage])
   }
 
+  /// Keys of a prompt file's objects whose values a chat template is given.
+  static let templateKeys = ["tools", "documents", "chat_template_kwargs"]
+
   /// One prompt, and where it came from.
   public struct Prompt: Sendable, Equatable {
     /// What it says.
     public var content: Content
+    /// What a chat template is given beside the conversation, such as `tools`.
+    public var names: [TemplateData.Member]
     /// File and line, for errors; nil for a prompt of the command line or recipe.
     public var origin: String?
 
     /// A prompt.
-    public init(_ content: Content, origin: String? = nil) {
+    public init(_ content: Content, names: [TemplateData.Member] = [], origin: String? = nil) {
       self.content = content
+      self.names = names
       self.origin = origin
     }
   }
@@ -40,11 +47,14 @@ public struct PromptSet: Sendable, Equatable {
     public var wrapsTexts: Bool
     /// A system message before each user's message.
     public var system: String?
+    /// The time that templates are told.
+    public var date: Date
 
     /// No template for plain texts, unless told otherwise.
-    public init(wrapsTexts: Bool = false, system: String? = nil) {
+    public init(wrapsTexts: Bool = false, system: String? = nil, date: Date = Date()) {
       self.wrapsTexts = wrapsTexts
       self.system = system
+      self.date = date
     }
   }
 
@@ -116,6 +126,10 @@ extension TextModel {
     let messages: [ChatMessage]
     switch prompt.content {
     case .text(let text) where !chat.wrapsTexts:
+      if let name = prompt.names.first?.key {
+        throw AlignmentError.text(
+          reason: "'\(name)' is for chat templates, and this prompt is plain text; give messages, or --chat")
+      }
       return ModelPrompt(text: text, ids: try encode(prompt: text, newTokens: newTokens))
     case .text(let text):
       messages =
@@ -128,7 +142,7 @@ extension TextModel {
     }
     let known = try format ?? ChatFormat(of: self)
     format = known
-    let text = try known.render(messages)
+    let text = try known.render(messages, names: prompt.names, date: chat.date)
     return ModelPrompt(
       text: text, ids: try encode(rendered: text, newTokens: newTokens), isChat: true,
       words: (messages.last { $0.role == "user" } ?? messages.last)?.content)
@@ -137,6 +151,7 @@ extension TextModel {
   /// The ids of a conversation that the template has written; it writes the beginning-of-text token itself where there is one.
   private func encode(rendered text: String, newTokens: Int) throws -> [Int] {
     let ids = tokenizer.encode(text, addingSpecialTokens: false)
+    try requireRows(for: ids)
     guard !ids.isEmpty else { throw AlignmentError.text(reason: "the chat template of '\(name)' makes it empty") }
     try checkRoom(for: newTokens, after: ids)
     return ids

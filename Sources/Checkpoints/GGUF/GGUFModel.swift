@@ -71,7 +71,7 @@ extension GGUFFile {
       hasAttentionBias: self["blk.0.attn_q.bias"] != nil,
       hasFeedForwardBias: self["blk.0.ffn_gate.bias"] != nil,
       beginning: try identifier("tokenizer.ggml.bos_token_id"),
-      end: try identifier("tokenizer.ggml.eos_token_id"),
+      ends: try stopTokens(),
       padding: try identifier("tokenizer.ggml.padding_token_id"))
   }
 
@@ -94,7 +94,7 @@ extension GGUFFile {
       normEpsilon: try epsilon("gpt2.attention.layer_norm_epsilon"),
       tiesEmbeddings: self["output.weight"] == nil,
       beginning: try identifier("tokenizer.ggml.bos_token_id"),
-      end: try identifier("tokenizer.ggml.eos_token_id"),
+      ends: try stopTokens(),
       padding: try identifier("tokenizer.ggml.padding_token_id"))
   }
 

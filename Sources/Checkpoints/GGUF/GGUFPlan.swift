@@ -154,7 +154,7 @@ extension GGUFVocabulary {
         throw refuse("there are \(count) scores or kinds for \(tokens.count) tokens")
       }
     }
-    for number in [beginning, end, unknown, padding] {
+    for number in [beginning, end, unknown, padding] + moreStops {
       if let number, !(0..<size).contains(number) { throw refuse("there is no token \(number) among \(size)") }
     }
     let unused = tokens.count..<size
@@ -168,6 +168,7 @@ extension GGUFVocabulary {
     if let merges { metadata.add(prefix + "merges", merges) }
     if let beginning { try metadata.add(prefix + "bos_token_id", beginning) }
     if let end { try metadata.add(prefix + "eos_token_id", end) }
+    try addStops(to: &metadata)
     if let unknown { try metadata.add(prefix + "unknown_token_id", unknown) }
     if let padding { try metadata.add(prefix + "padding_token_id", padding) }
     if let addsBeginning { metadata.add(prefix + "add_bos_token", addsBeginning) }

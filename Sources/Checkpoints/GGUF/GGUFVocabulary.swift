@@ -16,6 +16,9 @@ public struct GGUFVocabulary: Sendable, Equatable {
   public var beginning: Int?
   /// The token that texts end with.
   public var end: Int?
+  /// More tokens at which a completion ends. llama.cpp has places for two of them, the end of a turn and of a message, and knows
+  /// others by their names.
+  public var moreStops: [Int] = []
   /// The token for what has none.
   public var unknown: Int?
   /// The token that fills up batches.

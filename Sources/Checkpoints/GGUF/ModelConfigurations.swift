@@ -17,7 +17,7 @@ struct LlamaValues {
   var hasAttentionBias = false
   var hasFeedForwardBias = false
   var beginning: Int?
-  var end: Int?
+  var ends: [Int] = []
   var padding: Int?
 
   /// A `config.json` that transformers of versions 4 and 5 read alike.
@@ -40,7 +40,7 @@ struct LlamaValues {
       ("attention_dropout", .number(0)),
       ("bos_token_id", .optional(beginning)),
       ("dtype", .text("float32")),
-      ("eos_token_id", .optional(end)),
+      ("eos_token_id", .identifiers(ends)),
       ("head_dim", .integer(headDimension)),
       ("hidden_act", .text("silu")),
       ("hidden_size", .integer(hiddenSize)),
@@ -76,7 +76,7 @@ struct GPT2Values {
   var normEpsilon: Double
   var tiesEmbeddings: Bool
   var beginning: Int?
-  var end: Int?
+  var ends: [Int] = []
   var padding: Int?
 
   /// A `config.json` for transformers.
@@ -88,7 +88,7 @@ struct GPT2Values {
       ("bos_token_id", .optional(beginning)),
       ("dtype", .text("float32")),
       ("embd_pdrop", .number(0)),
-      ("eos_token_id", .optional(end)),
+      ("eos_token_id", .identifiers(ends)),
       ("initializer_range", .number(0.02)),
       ("layer_norm_epsilon", .number(normEpsilon)),
       ("model_type", .text("gpt2")),
@@ -119,6 +119,11 @@ indirect enum ConfigurationValue {
   case text(StaticString)
   case list([ConfigurationValue])
   case object([(String, ConfigurationValue)])
+
+  /// One number, or a list of several.
+  static func identifiers(_ values: [Int]) -> ConfigurationValue {
+    values.count > 1 ? .list(values.map { .integer($0) }) : .optional(values.first)
+  }
 
   static func optional(_ value: Int?) -> ConfigurationValue { value.map { .integer($0) } ?? .null }
 

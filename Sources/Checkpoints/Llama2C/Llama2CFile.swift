@@ -37,7 +37,7 @@ public struct Llama2CFile: Sendable {
       vocabularySize: header.vocabularySize, hiddenSize: header.hiddenSize,
       intermediateSize: header.intermediateSize, layers: header.layers, heads: header.heads,
       keyValueHeads: header.keyValueHeads, headDimension: header.headDimension, positions: header.positions,
-      normEpsilon: 1e-5, tiesEmbeddings: header.sharesClassifier, beginning: 1, end: 1
+      normEpsilon: 1e-5, tiesEmbeddings: header.sharesClassifier, beginning: 1, ends: [1]
     ).json
   }
 
