@@ -79,14 +79,16 @@ package func syncNames(in folder: String) throws {
   guard sync(descriptor) else { throw RunError.cannotWrite(path: folder, reason: lastSystemError()) }
 }
 
-/// Writes a whole file so that a reader sees the old one or the new one, never a part, and so does who comes after a power cut.
-package func replaceFile(path: String, with bytes: [UInt8]) throws {
+/// Writes a whole file so that a reader sees the old one or the new one, never a part.
+///
+/// - Parameter isLasting: whether the same holds for who comes after a power cut.
+package func replaceFile(path: String, with bytes: [UInt8], isLasting: Bool = true) throws {
   let temporary = temporaryPath(of: path)
   do {
     var file = try AppendFile(path: temporary, length: 0)
     try file.append(bytes)
     // A name that outlives a power cut before the bytes do leads to an empty file.
-    try file.sync()
+    if isLasting { try file.sync() }
   } catch {
     _ = unlink(temporary)
     throw error
@@ -96,7 +98,7 @@ package func replaceFile(path: String, with bytes: [UInt8]) throws {
     _ = unlink(temporary)
     throw RunError.cannotWrite(path: path, reason: reason)
   }
-  try syncNames(in: (path as NSString).deletingLastPathComponent)
+  if isLasting { try syncNames(in: (path as NSString).deletingLastPathComponent) }
 }
 
 /// What ``replaceFile(path:with:)`` calls a file meanwhile: always the same, so that what a killed process left is replaced, and
