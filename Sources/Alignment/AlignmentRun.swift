@@ -1,5 +1,6 @@
 import Checkpoints
 public import Foundation
+import JSON
 import Kernels
 import Rewards
 import Runs
@@ -182,7 +183,7 @@ extension Recipe {
     get throws {
       let encoder = JSONEncoder()
       encoder.outputFormatting = .sortedKeys
-      let given = try JSONValue(parsing: [UInt8](encoder.encode(self)), name: "recipe")
+      let given = try JSONValue(parsing: [UInt8](encoder.encode(self)))
       return .object(
         CodingKeys.allCases.map(\.rawValue).sorted().map { .init($0, given[$0] ?? .null) })
     }

@@ -1,4 +1,5 @@
 public import Foundation
+import JSON
 import Kernels
 public import Runs
 import Transformers

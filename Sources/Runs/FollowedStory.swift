@@ -1,3 +1,5 @@
+package import JSON
+
 /// One token of a story, as the trained model and its reference saw it.
 public struct TokenDetail: Codable, Sendable, Equatable {
   /// A token that might have stood there.
@@ -132,7 +134,7 @@ extension FollowedStory {
 
   /// Reads one object; every key must be there.
   package init(_ scanner: inout JSONScanner) throws {
-    let value = try JSONValue(&scanner, depth: 0)
+    let value = try JSONValue(&scanner)
     guard let step = value["step"]?.integerValue, let index = value["index"]?.integerValue,
       let prompt = value["prompt"]?.stringValue, let text = value["text"]?.stringValue,
       let reward = value["reward"]?.doubleValue,

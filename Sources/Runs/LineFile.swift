@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 
 /// Reads a file of JSON lines piece by piece: the memory it takes does not grow with the file.
 struct LineFile {
@@ -92,8 +93,8 @@ struct LineFile {
       guard scanner.peek() != nil else { return .go }
       do {
         return try object(&scanner)
-      } catch let problem as JSONProblem {
-        throw RunError.damaged(path: path, line: number, reason: problem.reason)
+      } catch let problem as JSONError {
+        throw RunError.damaged(path: path, line: number, reason: problem.description)
       }
     }
   }

@@ -1,4 +1,5 @@
 public import Foundation
+import JSON
 
 /// What a run folder tells of steps that are done once more, to see that they come out the same.
 public struct RecordedSteps {
@@ -26,8 +27,8 @@ public struct RecordedSteps {
           samples[number] = Self.digest([UInt8(ascii: "\n")], after: samples[number])
         }
         return .go
-      } catch let problem as JSONProblem {
-        throw RunError.damaged(path: path, line: number, reason: problem.reason)
+      } catch let problem as JSONError {
+        throw RunError.damaged(path: path, line: number, reason: problem.description)
       }
     }
   }

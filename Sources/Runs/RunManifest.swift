@@ -1,4 +1,5 @@
 public import Foundation
+public import JSON
 
 /// What a run was asked to do, with what, and how far it came: `run.json`.
 public struct RunManifest: Codable, Sendable, Equatable {

@@ -1,4 +1,5 @@
 public import Foundation
+import JSON
 
 /// Reads a run folder, also while the run is under way.
 public struct RunReader: Sendable {
@@ -28,7 +29,12 @@ public struct RunReader: Sendable {
     guard data.count <= Self.largestManifest else {
       throw RunError.cannotRead(path: file.path, reason: "it has more than \(Self.largestManifest >> 20) MiB")
     }
-    manifest = try RunManifest(json: try JSONValue(parsing: [UInt8](data), name: file.path), name: file.path)
+    do {
+      manifest = try RunManifest(json: try JSONValue(parsing: [UInt8](data)), name: file.path)
+    } catch let problem as JSONError {
+      let line = 1 + data.prefix(problem.offset ?? 0).count { $0 == UInt8(ascii: "\n") }
+      throw RunError.damaged(path: file.path, line: line, reason: problem.description)
+    }
   }
 
   /// The metrics of all finished steps, in order; a last line that was torn off is dropped.
@@ -62,8 +68,8 @@ public struct RunReader: Sendable {
         var scanner = JSONScanner(line)
         try body(try SampleRecord(&scanner))
         return .go
-      } catch let problem as JSONProblem {
-        throw RunError.damaged(path: file.path, line: number, reason: problem.reason)
+      } catch let problem as JSONError {
+        throw RunError.damaged(path: file.path, line: number, reason: problem.description)
       }
     }
   }

@@ -1,4 +1,5 @@
 public import Foundation
+import JSON
 import Synchronization
 
 /// Writes a run folder, line by line, so that whatever stops the program, every finished step can be read.

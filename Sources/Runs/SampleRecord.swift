@@ -1,3 +1,5 @@
+package import JSON
+
 /// How a story ended.
 public enum FinishReason: String, Codable, Sendable {
   /// The model sampled end-of-text.

@@ -1,3 +1,5 @@
+package import JSON
+
 /// A step that was not applied since a number of it was not finite: a line of `skipped_steps.jsonl`.
 public struct SkippedStep: Codable, Sendable, Equatable {
   /// The step, counted from 1.
@@ -23,7 +25,7 @@ public struct SkippedStep: Codable, Sendable, Equatable {
 
   /// Reads one object; every key must be there.
   package init(_ scanner: inout JSONScanner) throws {
-    let value = try JSONValue(&scanner, depth: 0)
+    let value = try JSONValue(&scanner)
     guard let step = value["step"]?.integerValue, let reason = value["reason"]?.stringValue else {
       throw scanner.problem("a key of the skipped step is missing")
     }

@@ -1,3 +1,5 @@
+import JSON
+
 /// What the files of a run folder tell of steps, without reading more of their lines than that.
 enum StepLines {
   /// The last step of the metrics, which must have a line for each step from 1 on that was not skipped.
@@ -49,8 +51,8 @@ enum StepLines {
     try LineFile(path: path).read { line, number, offset in
       do {
         return try body(try LineFile.step(of: line), number, offset + line.count + 1)
-      } catch let problem as JSONProblem {
-        throw RunError.damaged(path: path, line: number, reason: problem.reason)
+      } catch let problem as JSONError {
+        throw RunError.damaged(path: path, line: number, reason: problem.description)
       }
     }
   }

@@ -1,3 +1,5 @@
+package import JSON
+
 /// What one step did: a line of `metrics.jsonl`. Rewards lie in [-1, 1] for cosines; KL and entropy are in nats.
 public struct StepMetrics: Codable, Sendable, Equatable {
   /// Where the seconds of a step went.
@@ -168,7 +170,7 @@ public struct StepMetrics: Codable, Sendable, Equatable {
   /// Reads one object; keys that the format does not name are passed over. Every named one must be there, but those that version
   /// 0.1.0 did not write.
   package init(_ scanner: inout JSONScanner) throws {
-    let value = try JSONValue(&scanner, depth: 0)
+    let value = try JSONValue(&scanner)
     func number(_ key: String, in object: JSONValue) throws -> Double {
       guard let number = object[key]?.doubleValue else { throw scanner.problem("no number \"\(key)\"") }
       return number

@@ -1,3 +1,5 @@
+package import JSON
+
 /// One prompt told by the model before and after training.
 public struct StoryPair: Sendable, Equatable {
   /// The pair's number, from 0.
@@ -25,7 +27,7 @@ public struct StoryPair: Sendable, Equatable {
 
   /// Reads a line of `before_after.jsonl`, which older versions wrote; every key must be there.
   package init(_ scanner: inout JSONScanner) throws {
-    let value = try JSONValue(&scanner, depth: 0)
+    let value = try JSONValue(&scanner)
     guard let index = value["index"]?.integerValue, let prompt = value["prompt"]?.stringValue,
       let before = value["before"]?.stringValue, let after = value["after"]?.stringValue,
       let rewardBefore = value["reward_before"]?.doubleValue, let rewardAfter = value["reward_after"]?.doubleValue

@@ -1,3 +1,5 @@
+package import JSON
+
 /// What a model may say after a prompt: the most probable beginnings as a tree: a line of `story_trees.jsonl`.
 ///
 /// The nodes are those that the trained model or its reference find most probable, each with the probabilities that both
@@ -83,7 +85,7 @@ extension StoryTree {
 
   /// Reads one object; every key must be there, and every parent before its children.
   package init(_ scanner: inout JSONScanner) throws {
-    let value = try JSONValue(&scanner, depth: 0)
+    let value = try JSONValue(&scanner)
     guard let step = value["step"]?.integerValue, let prompt = value["prompt"]?.stringValue,
       case .array(let list)? = value["nodes"]
     else { throw scanner.problem("a key of the story tree is missing") }

@@ -3,6 +3,7 @@
 @_exported public import ChatTemplates
 @_exported public import Checkpoints
 @_exported public import Hub
+@_exported public import JSON
 @_exported public import Kernels
 @_exported public import PolicyGradients
 @_exported public import Reports

@@ -3,6 +3,7 @@ import ArgumentParser
 import Checkpoints
 import Foundation
 import Hub
+import JSON
 import Runs
 import Transformers
 

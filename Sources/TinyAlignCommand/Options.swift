@@ -1,6 +1,7 @@
 public import Alignment
 public import ArgumentParser
 import Foundation
+import JSON
 import Kernels
 public import PolicyGradients
 import Runs

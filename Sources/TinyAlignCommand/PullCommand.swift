@@ -2,6 +2,7 @@ public import ArgumentParser
 import Checkpoints
 import Foundation
 public import Hub
+import JSON
 import Runs
 import Transformers
 

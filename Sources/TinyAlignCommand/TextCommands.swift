@@ -2,6 +2,7 @@ import Alignment
 import ArgumentParser
 import Checkpoints
 import Foundation
+import JSON
 import Rewards
 import Runs
 import Tokenizers

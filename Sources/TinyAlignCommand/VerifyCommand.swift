@@ -1,6 +1,7 @@
 import Alignment
 import ArgumentParser
 import Foundation
+import JSON
 import Runs
 
 struct Verify: ParsableCommand {

@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Runs
 
 /// A run folder with stories that a test made up; step by step, as a run writes it.

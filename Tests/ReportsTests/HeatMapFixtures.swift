@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Reports
 import Runs
 import Testing
@@ -56,7 +57,7 @@ extension HeatMap {
   var data: JSONValue {
     get throws {
       let text = try #require(Markup(html).elements.first?.attributes["data-map"])
-      return try JSONValue(parsing: Array(text.utf8), name: "data-map")
+      return try JSONValue(parsing: Array(text.utf8))
     }
   }
 

@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Reports
 import Runs
 import Testing
@@ -75,7 +76,7 @@ extension StoryTreePicture {
   /// The rows that the page's script reads.
   static func rows(_ html: String) throws -> [[JSONValue]] {
     let text = try #require(Markup(html).elements.first?.attributes["data-tree"])
-    guard case .array(let rows)? = try JSONValue(parsing: Array(text.utf8), name: "data-tree")["nodes"] else {
+    guard case .array(let rows)? = try JSONValue(parsing: Array(text.utf8))["nodes"] else {
       return []
     }
     return rows.compactMap { row in if case .array(let values) = row { values } else { nil } }

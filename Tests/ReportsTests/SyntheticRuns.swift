@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Runs
 
 /// Numbers that repeat from run to run (SplitMix64).

@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Runs
 import TestSupport
 import Testing
@@ -92,7 +93,7 @@ private func parse<Record>(_ text: String, _ make: (inout JSONScanner) throws ->
         {"parent":-1,"token_id":7,"text":" cat","probability":0.5,"reference_probability":0.1,"is_end":false},\
         {"parent":\(parent),"token_id":0,"text":"","probability":0.7,"reference_probability":0.1,"is_end":true}]}
         """
-      #expect(throws: JSONProblem.self, "\(parent)") { try parse(line) { try StoryTree(&$0) } }
+      #expect(throws: JSONError.self, "\(parent)") { try parse(line) { try StoryTree(&$0) } }
     }
   }
 
@@ -140,7 +141,7 @@ private func parse<Record>(_ text: String, _ make: (inout JSONScanner) throws ->
   @Test func `metrics without a key are refused and name it`() {
     let text = metricsLine.replacing("\"nodes\":", with: "\"other\":")
     #expect { try parse(text) { try StepMetrics(&$0) } } throws: { error in
-      (error as? JSONProblem)?.reason.contains("nodes") == true
+      (error as? JSONError)?.reason.contains("nodes") == true
     }
   }
 

@@ -1,18 +1,6 @@
 import Foundation
+import JSON
 import Runs
-
-/// Numbers that repeat from run to run (SplitMix64).
-struct Numbers: RandomNumberGenerator {
-  var state: UInt64
-
-  mutating func next() -> UInt64 {
-    state &+= 0x9E37_79B9_7F4A_7C15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-    z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-    return z ^ (z >> 31)
-  }
-}
 
 let plainManifest = RunManifest(
   programVersion: "0.1.0", created: Date(timeIntervalSince1970: 1_790_000_000.75),

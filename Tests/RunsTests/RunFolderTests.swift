@@ -299,7 +299,7 @@ private func writeRun(in folder: URL, steps: ClosedRange<Int>, samples count: In
     try withTemporaryFolder { parent in
       let folder = parent.appending(path: "run")
       let writer = try RunWriter(folder: folder, manifest: plainManifest)
-      var numbers = Numbers(state: 3)
+      var numbers = SplitMix64(state: 3)
       let steps = 200
       let batch = (0..<1024).map { sample(step: 1, index: $0, reward: Float.random(in: -1...1, using: &numbers)) }
       for step in 1...steps {

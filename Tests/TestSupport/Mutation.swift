@@ -107,11 +107,15 @@ private struct Mutator {
   private mutating func number(below bound: Int) -> Int { Int.random(in: 0..<bound, using: &generator) }
 }
 
-/// Small and seeded, so that a failing mutation can be found again.
-private struct SplitMix64: RandomNumberGenerator {
-  var state: UInt64
+/// Numbers that repeat from run to run, so that a failing case can be found again (SplitMix64).
+public struct SplitMix64: RandomNumberGenerator {
+  private var state: UInt64
 
-  mutating func next() -> UInt64 {
+  /// A generator that begins at `state`.
+  public init(state: UInt64) { self.state = state }
+
+  /// The next 64 random bits.
+  public mutating func next() -> UInt64 {
     state &+= 0x9e37_79b9_7f4a_7c15
     var mixed = state
     mixed = (mixed ^ (mixed >> 30)) &* 0xbf58_476d_1ce4_e5b9

@@ -1,6 +1,7 @@
 import ChatTemplates
 import Checkpoints
 public import Foundation
+import JSON
 import Runs
 
 extension PromptSet {
@@ -187,8 +188,8 @@ extension PromptSet {
     private func parse(_ text: Data, _ line: Int) throws -> JSONValue {
       do {
         return try JSONValue(parsing: [UInt8](text))
-      } catch RunError.damaged(_, _, let reason) {
-        throw failure(line, "not valid JSON: \(reason)")
+      } catch let problem as JSONError {
+        throw failure(line, "not valid JSON: \(problem)")
       }
     }
 

@@ -1,3 +1,4 @@
+import JSON
 import Runs
 
 /// The bytes of an object whose members `members` writes.

@@ -1,3 +1,4 @@
+import JSON
 import Runs
 
 /// The metrics of a run, read as far as they are there.

@@ -1,3 +1,4 @@
+import JSON
 import Runs
 
 /// Where the lines of a file are, so that one of them can be read again.

@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Runs
 
 /// A file of lines that grows: hands out each whole line once, and notices when it is another file or was cut.
@@ -40,7 +41,7 @@ struct TailedFile: Sendable {
   /// - Parameters:
   ///   - limit: how many bytes to read at most, about.
   ///   - restarted: called first where the file is not the one whose lines were handed out; they are void then.
-  ///   - line: throws a `JSONProblem` for a line that is damaged: it is noted, and the next one follows.
+  ///   - line: throws a `JSONError` for a line that is damaged: it is noted, and the next one follows.
   /// - Throws: ``FileProblem``.
   mutating func advance(
     _ file: borrowing OpenFile, limit: Int = .max, restarted: () -> Void,
@@ -121,8 +122,8 @@ struct TailedFile: Sendable {
     guard !bytes.allSatisfy({ $0 == 0x20 || $0 == 0x0D || $0 == 0x09 }) else { return }
     do {
       try line(bytes, offset)
-    } catch let problem as JSONProblem {
-      note(problem.reason)
+    } catch let problem as JSONError {
+      note(problem.description)
     } catch {
       note("\(error)")
     }

@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Runs
 import Synchronization
 
@@ -165,7 +166,7 @@ final class WatchedRun: Sendable {
       // A recipe may hold its prompts, but not so many.
       guard file.stamp.size <= 64 << 20 else { throw LineProblem("\(RunFolder.manifest) is too large") }
       let bytes = try file.read(from: 0, count: file.stamp.size)
-      let manifest = try RunManifest(json: try JSONValue(parsing: bytes, name: RunFolder.manifest))
+      let manifest = try RunManifest(json: try JSONValue(parsing: bytes))
       if let old = state.sight.manifest, old.created != manifest.created || old.seed != manifest.seed {
         state.sight.generation += 1
       }

@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Runs
 
 /// What is kept of a sample in memory: numbers to sort by, and where the rest is. 48 bytes.
@@ -25,7 +26,7 @@ struct SampleRow: Sendable, Equatable {
   /// Reads a line; every key that ``SampleRecord`` needs must be there.
   ///
   /// - Parameter prompt: gives the prompt's place.
-  /// - Throws: `JSONProblem`, ``LineProblem``.
+  /// - Throws: `JSONError`, ``LineProblem``.
   init(_ line: UnsafeBufferPointer<UInt8>, offset: Int, prompt: (String) -> Int32) throws {
     var scanner = JSONScanner(line)
     var seen = 0

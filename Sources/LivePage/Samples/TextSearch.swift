@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Runs
 
 /// Finds a text in prompts and stories, whatever the case of its letters.

@@ -1,3 +1,4 @@
+import JSON
 import Runs
 
 /// The texts of an event file: tables in Markdown, which TensorBoard shows as such.

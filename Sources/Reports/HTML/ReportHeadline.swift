@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Runs
 
 /// The top of a report: what was done and what came of it, in plain words and in a few figures.

@@ -1,3 +1,4 @@
+import JSON
 package import Runs
 
 /// A setting in which runs differ.

@@ -1,5 +1,6 @@
 import Dispatch
 import Foundation
+import JSON
 import LivePage
 import Runs
 import Testing
@@ -16,7 +17,7 @@ struct PageAnswer: Sendable {
   var text: String { String(decoding: body, as: UTF8.self) }
 
   /// The body as JSON.
-  func json() throws -> JSONValue { try JSONValue(parsing: body, name: "answer") }
+  func json() throws -> JSONValue { try JSONValue(parsing: body) }
 
   /// The message of an error.
   func message() throws -> String? { try json()["error"]?.stringValue }

@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Runs
 
 /// A small run with everything in it, written as the program writes runs; the numbers follow from step and index.

@@ -31,10 +31,11 @@ public enum JSONValue: Sendable, Equatable {
     }
   }
 
-  /// The value of the first member named `key`; nil where there is none or this is no object.
+  /// The value of the member named `key`, nil where there is none or this is no object; of a key given twice the last one
+  /// counts, as in Python and JavaScript.
   public subscript(key: String) -> JSONValue? {
     guard case .object(let members) = self else { return nil }
-    return members.first { $0.key == key }?.value
+    return members.last { $0.key.utf8.elementsEqual(key.utf8) }?.value
   }
 
   /// A whole number of at least 0, exactly.
@@ -75,57 +76,48 @@ public enum JSONValue: Sendable, Equatable {
 
   /// Parses JSON text.
   ///
-  /// - Throws: ``RunError/damaged(path:line:reason:)`` with `name` as its path.
-  public init(parsing bytes: [UInt8], name: String = "JSON text") throws {
-    do {
-      self = try bytes.withUnsafeBufferPointer { buffer in
-        var scanner = JSONScanner(buffer)
-        let value = try JSONValue(&scanner, depth: 0)
-        try scanner.expectEnd()
-        return value
-      }
-    } catch let problem as JSONProblem {
-      throw RunError.damaged(path: name, line: 1, reason: problem.reason)
-    }
+  /// - Throws: ``JSONError``.
+  public init(parsing bytes: [UInt8]) throws {
+    self = try bytes.withUnsafeBufferPointer { try JSONValue(parsing: $0) }
+  }
+
+  /// Parses JSON text.
+  ///
+  /// - Throws: ``JSONError``.
+  package init(parsing bytes: UnsafeBufferPointer<UInt8>) throws {
+    var scanner = JSONScanner(bytes)
+    if bytes.starts(with: [0xEF, 0xBB, 0xBF]) { throw scanner.problem("a byte order mark stands before the content") }
+    self = try JSONValue(&scanner)
+    try scanner.expectEnd()
   }
 
   /// The JSON text in UTF-8; `pretty` puts each member on a line of its own, indented by two spaces.
   ///
-  /// - Throws: ``RunError/notFinite(field:step:)`` for a number that JSON cannot hold.
+  /// - Throws: ``JSONError`` for a number that JSON cannot hold.
   public func encoded(pretty: Bool = false) throws -> [UInt8] {
     var writer = JSONWriter()
     write(to: &writer, name: "the value", indent: pretty ? 0 : nil)
-    if let field = writer.notFinite { throw RunError.notFinite(field: field, step: 0) }
+    if let field = writer.notFinite {
+      throw JSONError(reason: "\(field) is not a finite number, which JSON cannot hold: correct the value", offset: nil)
+    }
     return writer.bytes
   }
 
-  /// Reads one value; nesting beyond 100 levels is refused.
-  init(_ scanner: inout JSONScanner, depth: Int) throws {
-    guard depth < 100 else { throw scanner.problem("nested too deeply") }
+  /// Reads one value.
+  package init(_ scanner: inout JSONScanner) throws {
     switch scanner.peek() {
     case UInt8(ascii: "{"):
       var members: [Member] = []
-      try scanner.expect(UInt8(ascii: "{"))
-      if scanner.skip(UInt8(ascii: "}")) {
-        self = .object([])
-        return
-      }
-      repeat {
-        let key = try scanner.string()
-        try scanner.expect(UInt8(ascii: ":"))
-        members.append(Member(key, try JSONValue(&scanner, depth: depth + 1)))
-      } while scanner.skip(UInt8(ascii: ","))
-      try scanner.expect(UInt8(ascii: "}"))
+      try scanner.members { scanner, key, _ in members.append(Member(key, try JSONValue(&scanner))) }
       self = .object(members)
     case UInt8(ascii: "["):
       var elements: [JSONValue] = []
-      try scanner.array { elements.append(try JSONValue(&$0, depth: depth + 1)) }
+      try scanner.array { elements.append(try JSONValue(&$0)) }
       self = .array(elements)
     case UInt8(ascii: "\""): self = .string(try scanner.string())
     case UInt8(ascii: "t") where scanner.skip(word: "true"): self = .bool(true)
     case UInt8(ascii: "f") where scanner.skip(word: "false"): self = .bool(false)
     case UInt8(ascii: "n") where scanner.skip(word: "null"): self = .null
-    case nil: throw scanner.problem("value expected")
     default:
       var whole = scanner
       if let value = try? whole.integer(Int.self) {
