@@ -94,7 +94,11 @@ public enum ModelSource: Sendable, CustomStringConvertible {
       throw CheckpointError.unsupported(file: path(of: name), reason: error.reason, hint: error.hint)
     } catch let error as DecodingError {
       if case .dataCorrupted(let context) = error, context.codingPath.isEmpty {
-        try bytes.withUnsafeBytes { try requireJSON($0, file: path(of: name)) }
+        // Finds the place where the file stops being JSON.
+        try withJSON(bytes, file: path(of: name)) { scanner in
+          try scanner.skipValue()
+          try scanner.expectEnd()
+        }
       }
       throw CheckpointError.malformed(file: path(of: name), offset: nil, reason: reason(error))
     }
@@ -122,13 +126,6 @@ public enum ModelSource: Sendable, CustomStringConvertible {
     return "give a Hugging Face model folder: config.json; tokenizer files; weights as model.safetensors, "
       + "model.safetensors.index.json, pytorch_model.bin, pytorch_model.bin.index.json, or a single .bin or .pt file"
   }
-}
-
-/// Finds the place where a file stops being JSON.
-private func requireJSON(_ bytes: UnsafeRawBufferPointer, file: String) throws {
-  var scanner = JSONScanner(bytes, file: file, baseOffset: 0)
-  try scanner.skipValue()
-  try scanner.finish()
 }
 
 /// What a decoding error says about which key, in words.

@@ -1,3 +1,5 @@
+import JSON
+
 /// The header of a safetensors file, read and validated as the reference implementation does.
 ///
 /// Stricter than that where the format's text is: a repeated name and white space before the first brace are refused;
@@ -37,10 +39,11 @@ struct SafetensorsHeader {
       throw CheckpointError.malformed(
         file: file, offset: Self.lengthSize, reason: "the header does not begin with \"{\"; is it a safetensors file?")
     }
-    var scanner = JSONScanner(header, file: file, baseOffset: Self.lengthSize)
-    let announced = try readEntries(&scanner)
-    try scanner.finish()
-    try place(announced, scanner: scanner, dataStart: dataStart, fileSize: bytes.count, file: file)
+    try withJSON(header, file: file, baseOffset: Self.lengthSize) { scanner in
+      let announced = try readEntries(&scanner)
+      try scanner.expectEnd()
+      try place(announced, scanner: scanner, dataStart: dataStart, fileSize: bytes.count, file: file)
+    }
   }
 
   /// Tells the common mix-ups apart: what should be a length is the beginning of some other kind of file.
@@ -58,9 +61,9 @@ struct SafetensorsHeader {
     var announced: [Announced] = []
     var metadata: [String: String] = [:]
     var names: Set<String> = []
-    try scanner.object { scanner, name, position in
+    try scanner.members { scanner, name, position in
       guard names.insert(name).inserted else {
-        throw scanner.malformed("the name \(quoted(name)) appears twice", at: position)
+        throw scanner.problem("the name \(quoted(name)) appears twice", at: position)
       }
       if name == "__metadata__" {
         metadata = try Self.readMetadata(&scanner)
@@ -74,14 +77,11 @@ struct SafetensorsHeader {
 
   private static func readMetadata(_ scanner: inout JSONScanner) throws -> [String: String] {
     var metadata: [String: String] = [:]
-    if scanner.next() == 0x6e {
-      try scanner.literal("null")
-      return metadata
-    }
-    try scanner.object { scanner, key, position in
+    if scanner.skip(word: "null") { return metadata }
+    try scanner.members { scanner, key, position in
       let value = try scanner.string()
       guard metadata.updateValue(value, forKey: key) == nil else {
-        throw scanner.malformed("the metadata key \(quoted(key)) appears twice", at: position)
+        throw scanner.problem("the metadata key \(quoted(key)) appears twice", at: position)
       }
     }
     return metadata
@@ -91,7 +91,7 @@ struct SafetensorsHeader {
     var typeName: String?
     var shape: [Int]?
     var offsets: [Int]?
-    try scanner.object { scanner, key, keyPosition in
+    try scanner.members { scanner, key, keyPosition in
       let isRepeated =
         switch key {
         case "dtype": typeName != nil
@@ -100,7 +100,7 @@ struct SafetensorsHeader {
         default: false
         }
       if isRepeated {
-        throw scanner.malformed("tensor \(quoted(name)) has \"\(key)\" twice", at: keyPosition)
+        throw scanner.problem("tensor \(quoted(name)) has \"\(key)\" twice", at: keyPosition)
       }
       switch key {
       case "dtype": typeName = try scanner.string()
@@ -109,10 +109,10 @@ struct SafetensorsHeader {
       default: try scanner.skipValue()
       }
     }
-    guard let typeName else { throw scanner.malformed("tensor \(quoted(name)) has no \"dtype\"", at: position) }
-    guard let shape else { throw scanner.malformed("tensor \(quoted(name)) has no \"shape\"", at: position) }
+    guard let typeName else { throw scanner.problem("tensor \(quoted(name)) has no \"dtype\"", at: position) }
+    guard let shape else { throw scanner.problem("tensor \(quoted(name)) has no \"shape\"", at: position) }
     guard let offsets, offsets.count == 2 else {
-      throw scanner.malformed("tensor \(quoted(name)) needs two \"data_offsets\"", at: position)
+      throw scanner.problem("tensor \(quoted(name)) needs two \"data_offsets\"", at: position)
     }
     return Announced(
       name: name, position: position, typeName: typeName, shape: shape, begin: offsets[0], end: offsets[1])
@@ -125,7 +125,7 @@ struct SafetensorsHeader {
     var numbers: [Int] = []
     try scanner.array { scanner in
       if numbers.count == limit {
-        throw scanner.malformed("tensor \(quoted(name)) has more than \(limit) \(what)")
+        throw scanner.problem("tensor \(quoted(name)) has more than \(limit) \(what)")
       }
       numbers.append(try scanner.naturalNumber())
     }
@@ -145,21 +145,21 @@ struct SafetensorsHeader {
       var name: String { quoted(tensor.name) }
       guard tensor.begin == end, tensor.end >= tensor.begin else {
         let problem = tensor.begin > end ? "leaves a hole before it" : "overlaps the one before it"
-        throw scanner.malformed(
+        throw scanner.problem(
           "the bytes \(tensor.begin)..<\(tensor.end) of tensor \(name) "
             + (tensor.end < tensor.begin ? "end before they begin" : "begin where the data \(problem)"),
           at: tensor.position)
       }
       guard let bits = bitsPerElement(typeName: tensor.typeName) else {
-        throw scanner.malformed("tensor \(name) has the unknown type \(quoted(tensor.typeName))", at: tensor.position)
+        throw scanner.problem("tensor \(name) has the unknown type \(quoted(tensor.typeName))", at: tensor.position)
       }
       guard let count = elementCount(tensor.shape), case let size = count.multipliedReportingOverflow(by: bits),
         !size.overflow
       else {
-        throw scanner.malformed("the shape of tensor \(name) is too large", at: tensor.position)
+        throw scanner.problem("the shape of tensor \(name) is too large", at: tensor.position)
       }
       guard size.partialValue % 8 == 0, size.partialValue / 8 == tensor.end - tensor.begin else {
-        throw scanner.malformed(
+        throw scanner.problem(
           "tensor \(name) of shape \(tensor.shape) and type \(tensor.typeName) does not fill its "
             + "\(tensor.end - tensor.begin) bytes", at: tensor.position)
       }

@@ -1,3 +1,5 @@
+import JSON
+
 /// The tensors of a model whose weights are spread over several files, by an index such as `model.safetensors.index.json`.
 ///
 /// The index names the files; what they hold counts, as for transformers. So an index may be out of date: it may name a tensor
@@ -82,23 +84,22 @@ struct WeightMap {
   private(set) var files: [String] = []
 
   init(_ index: MappedBytes, name: String) throws {
-    try index.withUnsafeBytes { bytes in
-      var scanner = JSONScanner(bytes, file: name, baseOffset: 0)
+    try withJSON(index, file: name) { scanner in
       var named: Set<String> = []
       var seen: Set<String> = []
       var isMapped = false
-      try scanner.object { scanner, key, position in
+      try scanner.members { scanner, key, position in
         guard key == "weight_map" else { return try scanner.skipValue() }
-        guard !isMapped else { throw scanner.malformed("\"weight_map\" appears twice", at: position) }
+        guard !isMapped else { throw scanner.problem("\"weight_map\" appears twice", at: position) }
         isMapped = true
-        try scanner.object { scanner, tensor, position in
+        try scanner.members { scanner, tensor, position in
           guard seen.insert(tensor).inserted else {
-            throw scanner.malformed("the tensor \(quoted(tensor)) appears twice", at: position)
+            throw scanner.problem("the tensor \(quoted(tensor)) appears twice", at: position)
           }
           named.insert(try scanner.string())
         }
       }
-      try scanner.finish()
+      try scanner.expectEnd()
       guard isMapped else {
         throw CheckpointError.malformed(file: name, offset: nil, reason: "there is no \"weight_map\"")
       }

@@ -1,3 +1,5 @@
+import JSON
+
 /// The mean reward of each prompt's completions at each step that had the prompt.
 ///
 /// Steps of a run with several prompts may have different ones, and some prompts earn more than others: such steps compare

@@ -181,11 +181,11 @@ import Testing
     ("{\"layers\":{}}", ": the key \"layers\" should be of type Array"),
     ("[]", ": the top level should be of type Dictionary"),
     ("{}", ": the key \"layers\" is missing"),
-    ("{\"layers\":", " at byte 10: this is not JSON"),
-    ("{\"layers\":[] \"a\"}", " at byte 13: JSON needs \"}\" here"),
-    ("{\"layers\":[]} x", " at byte 14: there is something after the end of the JSON"),
-    ("", " at byte 0: this is not JSON"),
-    ("\u{1}", " at byte 0: this is not JSON"),
+    ("{\"layers\":", " at byte 10: the content ends too early"),
+    ("{\"layers\":[] \"a\"}", " at byte 13: a comma or '}' was expected"),
+    ("{\"layers\":[]} x", " at byte 14: there is more after the end of the value"),
+    ("", " at byte 0: the content ends too early"),
+    ("\u{1}", " at byte 0: a value was expected"),
   ])
   func `a configuration's error names the file and the key`(json: String, expected: String) throws {
     let held = heldForever(Array(json.utf8))

@@ -47,7 +47,7 @@ private struct HeaderCase: Decodable {
     "a name that is not UTF-8": "not UTF-8",
     "a negative dimension": "a whole number of at least 0",
     "a negative offset": "a whole number of at least 0",
-    "a dimension above 64 bits": "the number is too large",
+    "a dimension above 64 bits": "number out of range",
     "a shape that overflows": "the shape of tensor \"a\" is too large",
     "a shape that overflows to the right size": "the shape of tensor \"a\" is too large",
     "a shape larger than the bytes": "of shape [2] and type F32 does not fill its 4 bytes",
@@ -55,10 +55,10 @@ private struct HeaderCase: Decodable {
     "a hole between": "leaves a hole before it",
     "overlapping tensors": "overlaps the one before it",
     "bytes after the last tensor": "1 bytes follow the last tensor",
-    "deep lists in an unknown field": "nested too deeply",
-    "text after the JSON": "after the end of the JSON",
-    "half a surrogate pair": "\\u escape is invalid",
-    "a control character in a name": "holds a control character",
+    "deep lists in an unknown field": "nested deeper than",
+    "text after the JSON": "after the end of the value",
+    "half a surrogate pair": "half of a surrogate pair",
+    "a control character in a name": "a control character in a string",
   ]
 
   private func cases() throws -> [HeaderCase] {

@@ -97,8 +97,8 @@ import Testing
     (#""a": "x/../../one""#, "the name leads out of the model's folder"),
     (#""a": "model.safetensors.index.json""#, "is it a safetensors file?"),
     (#""a": "one.safetensors", "a": "one.safetensors""#, "at byte 72: the tensor \"a\" appears twice"),
-    (#""a": 1"#, "JSON needs a string here"),
-    (#""a": null"#, "JSON needs a string here"),
+    (#""a": 1"#, "a string was expected"),
+    (#""a": null"#, "a string was expected"),
     (#""a": "one.safetensors""# + "}, \"weight_map\": {", "\"weight_map\" appears twice"),
   ])
   func `says what is wrong with an index`(map: String, text: String) throws {
@@ -109,10 +109,10 @@ import Testing
   }
 
   @Test(arguments: [
-    ("{}", "there is no \"weight_map\""), ("[]", "JSON needs \"{\" here"), ("", "JSON needs \"{\" here"),
-    ("{\"weight_map\": []}", "JSON needs \"{\" here"), ("{\"weight_map\": {}} x", "after the end of the JSON"),
-    ("{\"weight_map\": " + String(repeating: "[", count: 100_000), "JSON needs \"{\" here"),
-    ("{\"x\": " + String(repeating: "[", count: 100_000), "nested too deeply"),
+    ("{}", "there is no \"weight_map\""), ("[]", "'{' expected"), ("", "'{' expected"),
+    ("{\"weight_map\": []}", "'{' expected"), ("{\"weight_map\": {}} x", "more after the end"),
+    ("{\"weight_map\": " + String(repeating: "[", count: 100_000), "'{' expected"),
+    ("{\"x\": " + String(repeating: "[", count: 100_000), "nested deeper than"),
   ])
   func `says what is wrong with an index that is no map`(json: String, text: String) throws {
     try withShards(json) { folder in
