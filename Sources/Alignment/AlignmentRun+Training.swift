@@ -1,5 +1,6 @@
 import Checkpoints
 public import Foundation
+import JSON
 public import Runs
 import Transformers
 

@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Runs
 
 /// Settings of a recipe that are paths, or names that may be paths.

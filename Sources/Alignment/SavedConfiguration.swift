@@ -1,5 +1,6 @@
 import Checkpoints
 import Foundation
+import JSON
 import Runs
 import Transformers
 
@@ -43,8 +44,12 @@ struct SavedConfiguration {
   }
 
   private static func members(of data: Data, name: String) throws -> [JSONValue.Member] {
-    guard case .object(let members) = try JSONValue(parsing: [UInt8](data), name: name) else { return [] }
-    return members
+    do {
+      guard case .object(let members) = try JSONValue(parsing: [UInt8](data)) else { return [] }
+      return members
+    } catch let error as JSONError {
+      throw CheckpointError.malformed(file: name, offset: error.offset, reason: error.reason)
+    }
   }
 }
 

@@ -1,4 +1,5 @@
 public import Foundation
+import JSON
 
 /// Where a model's files come from: a Hugging Face folder, files held in memory, or a model of another format.
 public enum ModelSource: Sendable, CustomStringConvertible {

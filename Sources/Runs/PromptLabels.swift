@@ -1,4 +1,5 @@
 import Foundation
+package import JSON
 
 /// The words of people in prompts that a chat template wrote: `prompts.jsonl`, a line for each of these prompts.
 ///
@@ -25,7 +26,7 @@ public struct PromptLabels: Sendable, Equatable {
 
   /// Reads a line of `prompts.jsonl`; both keys must be there.
   package mutating func add(_ scanner: inout JSONScanner) throws {
-    let value = try JSONValue(&scanner, depth: 0)
+    let value = try JSONValue(&scanner)
     guard let prompt = value["prompt"]?.stringValue, let text = value["words"]?.stringValue else {
       throw scanner.problem("a key of the prompt is missing")
     }

@@ -1,3 +1,5 @@
+import JSON
+
 extension RunManifest {
   /// The newest rules of training that this program knows.
   ///

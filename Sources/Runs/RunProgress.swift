@@ -1,3 +1,5 @@
+package import JSON
+
 /// How far a run is within a step: `progress.json`, written now and then while a step takes long.
 ///
 /// It is there as long as the program that trains the run, and longer where that is killed; nothing depends on it.

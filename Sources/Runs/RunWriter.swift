@@ -249,6 +249,17 @@ public final class RunWriter: Sendable {
     }
   }
 
+  /// Changes the manifest; all lines so far outlive a power cut before that.
+  ///
+  /// - Throws: ``RunError/cannotWrite(path:reason:)``.
+  public func update(_ change: (inout RunManifest) -> Void) throws {
+    try state.withLock { state in
+      try state.syncLines()
+      change(&state.manifest)
+      try Self.write(state.manifest, in: folder)
+    }
+  }
+
   /// Writes how the run ended, and why where it failed; all lines so far outlive a power cut before that.
   ///
   /// - Throws: ``RunError/cannotWrite(path:reason:)``.

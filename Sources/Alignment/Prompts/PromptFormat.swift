@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 import Runs
 
 /// How a file's prompts are written: by the end of its name or, where that says nothing, by how it begins.

@@ -154,7 +154,7 @@ final class WatchedRun: Sendable {
     state.sight.isLocked = folder.isLocked
     guard let file = try? folder.file(RunFolder.progress), file.stamp.size <= 4_096,
       let bytes = try? file.read(from: 0, count: file.stamp.size),
-      let json = try? JSONValue(parsing: bytes, name: RunFolder.progress)
+      let json = try? JSONValue(parsing: bytes)
     else { return }
     state.sight.progress = ProgressRecord(json: json)
   }

@@ -1,4 +1,5 @@
 import Foundation
+import JSON
 package import Runs
 
 /// The recipe of a run as a YAML file that `align --recipe` takes: every setting in force, with what it ran on in comments.
