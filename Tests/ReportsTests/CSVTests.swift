@@ -63,7 +63,11 @@ import Testing
   }
 
   @Test func `metrics keep every digit`() throws {
-    let metrics = SyntheticRun(steps: 20).metrics
+    let metrics = SyntheticRun(steps: 20).metrics.map { step in
+      var step = step
+      step.tiedGroups = step.step / 3
+      return step
+    }
     let records = try records(metricsCSV(metrics))
     #expect(records.count == 21)
     let columns: [(String, (StepMetrics) -> Double)] = [
@@ -75,7 +79,7 @@ import Testing
       ("mean_length", { $0.meanLength }), ("end_of_text_rate", { $0.endOfTextRate }), ("seconds", { $0.seconds }),
       ("seconds_rollout", { $0.secondsSplit.rollout }), ("seconds_reward", { $0.secondsSplit.reward }),
       ("seconds_reference", { $0.secondsSplit.reference }), ("seconds_backward", { $0.secondsSplit.backward }),
-      ("seconds_optimizer", { $0.secondsSplit.optimizer }),
+      ("seconds_optimizer", { $0.secondsSplit.optimizer }), ("tied_groups", { Double($0.tiedGroups ?? -1) }),
     ]
     #expect(records[0] == columns.map(\.0))
     for (record, metrics) in zip(records.dropFirst(), metrics) {

@@ -60,7 +60,8 @@ package struct LineChart: Sendable {
 
   private func content(_ plot: Plot) -> String {
     var parts = plot.legend()
-    parts.append("<g class=\"plot\">")
+    // Scripts of pages find what they draw anew by its group; a file has none.
+    if plot.frame == .page { parts.append("<g class=\"plot\">") }
     if plot.isEmpty {
       let place = "x=\"\(coordinate(plot.width / 2))\" y=\"\(coordinate(plot.height / 2 + 10))\""
       parts.append("<text class=\"tick middle\" \(place)>no steps yet</text>")
@@ -69,7 +70,7 @@ package struct LineChart: Sendable {
       let limit = pointLimit
       for series in series { parts += plot.shapes(of: series.thinned(to: limit)) }
     }
-    parts.append("</g>")
+    if plot.frame == .page { parts.append("</g>") }
     return parts.joined(separator: "\n")
   }
 

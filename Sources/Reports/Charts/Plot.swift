@@ -166,7 +166,7 @@ struct Plot {
     for (row, entries) in legendRows.enumerated() {
       let y = frame.head + 8 + frame.legendRow * Double(row)
       for (series, x) in entries {
-        parts.append("<g class=\"entry\" data-name=\"\(escaped(series.label ?? ""))\">")
+        if frame == .page { parts.append("<g class=\"entry\" data-name=\"\(escaped(series.label ?? ""))\">") }
         let color = series.color % ChartStyle.colorCount
         if series.style == .area {
           let place = "x=\"\(coordinate(x))\" y=\"\(coordinate(y - 9))\""
@@ -179,7 +179,8 @@ struct Plot {
         }
         let textX = coordinate(x + (series.style == .area ? 19 : 23))
         let label = escaped(frame.short(series.label ?? ""))
-        parts.append("<text class=\"key\" x=\"\(textX)\" y=\"\(coordinate(y))\">\(label)</text></g>")
+        parts.append("<text class=\"key\" x=\"\(textX)\" y=\"\(coordinate(y))\">\(label)</text>")
+        if frame == .page { parts.append("</g>") }
       }
     }
     return parts

@@ -16,12 +16,22 @@ package enum ReportTables {
       }
     }
     settings.sort { $0.key < $1.key }
-    return """
-      \(table(settings.map { ($0.key, shortened($0.value, to: 4000), false) }, label: "Every setting"))
+    let yaml = recipeYAML(manifest)
+    let file =
+      yaml.utf8.count > 64 << 10
+      ? """
+      <p class="intro">As a YAML file the recipe has \(Numbers.grouped(yaml.utf8.count)) bytes, too many for this place; \
+      the live page has it to download.</p>
+      """
+      : """
       <details class="recipe-yaml">
       <summary>As a YAML file</summary>
-      <pre tabindex="0" aria-label="The recipe as a YAML file">\(escaped(recipeYAML(manifest)))</pre>
+      <pre tabindex="0" aria-label="The recipe as a YAML file">\(escaped(yaml))</pre>
       </details>
+      """
+    return """
+      \(table(settings.map { ($0.key, shortened($0.value, to: 4000), false) }, label: "Every setting"))
+      \(file)
       """
   }
 
