@@ -38,7 +38,7 @@ public enum AdapterCheckpoint {
   /// - Throws: ``CheckpointError`` when a file is there but cannot be read.
   public static func isAdapter(_ source: ModelSource) throws -> Bool {
     guard try source.file(configurationFile) != nil else { return false }
-    return try source.file("config.json") == nil || source.file(weightsFile) != nil
+    return try source.file("config.json") == nil || weightFiles.contains { try source.file($0) != nil }
   }
 
   /// The name or folder of the model that an adapter belongs to.
