@@ -104,8 +104,7 @@ public final class AlignmentRun {
     let reader = try RunReader(folder: folder)
     guard let steps else {
       guard reader.manifest.status != .finished else {
-        // It may have been killed before it could do so itself.
-        try? FileManager.default.removeItem(at: folder.appending(path: RunFolder.trainingState))
+        // It may have been killed before it could do so itself. Its state stays: a longer run goes on from it.
         RunFolder.removeUnfinishedFiles(in: folder)
         let done = reader.manifest.completedSteps
         throw AlignmentError.text(

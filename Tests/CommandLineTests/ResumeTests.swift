@@ -117,6 +117,8 @@ extension CommandTests {
           try tinyalign("align", "--resume", "nowhere", in: folder), status: 1, saying: "nowhere is not a run folder")
         _ = output(of: try tinyalign(["align", "--out", "run"] + Self.settings, in: folder))
         expectRefusal(try tinyalign("align", "--resume", "run", in: folder), status: 1, saying: "is finished")
+        // What a longer run goes on from.
+        #expect(try names(in: folder.appending(path: "run")).contains("training_state.safetensors"))
         expectRefusal(
           try tinyalign("align", "--resume", "run", "--steps", "5", in: folder), status: 2,
           saying: "--steps is 5, and the run in")
