@@ -1,5 +1,6 @@
 import Alignment
 import Foundation
+import JSON
 import Kernels
 import Runs
 import TestSupport
