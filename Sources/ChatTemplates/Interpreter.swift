@@ -202,9 +202,7 @@ final class Interpreter {
     where !macro.parameters.dropFirst(positional.count).contains(where: { $0.name == name }) {
       if name == "caller", macro.extras.contains("caller") {
         caller = value
-      } else if macro.extras.contains("kwargs"), name != "caller",
-        !macro.parameters.contains(where: { $0.name == name })
-      {
+      } else if macro.extras.contains("kwargs"), name != "caller" {
         try set(&more, .string(name), value)
       } else {
         throw TemplateProblem("the macro '\(macro.name)' takes no argument '\(excerpt(name))' there")

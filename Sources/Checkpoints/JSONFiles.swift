@@ -26,10 +26,10 @@ func withJSON<Result>(
 extension JSONScanner {
   /// Reads a whole number of at least 0, written without sign, fraction or exponent.
   mutating func naturalNumber() throws -> Int {
-    _ = peek()
+    let isNegative = peek() == UInt8(ascii: "-")
     let start = offset
     let value: Int = try integer()
-    guard value >= 0 else { throw problem("a whole number of at least 0 is needed", at: start) }
+    guard !isNegative else { throw problem("a whole number of at least 0 is needed", at: start) }
     return value
   }
 }

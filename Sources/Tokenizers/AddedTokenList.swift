@@ -84,6 +84,11 @@ struct AddedTokenList {
     try add(entry, id: isKnown ? nil : stated, path: path)
   }
 
+  /// Makes a token of the list a special one, as it is otherwise.
+  mutating func makeSpecial(_ content: [UInt8]) {
+    if let place = places[content] { tokens[place].isSpecial = true }
+  }
+
   private func nextID(_ content: [UInt8]) -> Int {
     if let place = places[content] { return Int(tokens[place].id) }
     let known = Int(table.id(content))
@@ -106,9 +111,9 @@ extension TokenizerConfiguration {
     let named = (special.map { ($0, $1) } + standard).sorted { Self.order($0.0) < Self.order($1.0) }
     // What is named more than once is as it is named last.
     let known = list
-    for var entry in named.map(\.1) + extra where !known.contains(entry.content) {
+    for var entry in named.map(\.1) + extra {
       entry.isSpecial = true
-      try list.add(entry)
+      if known.contains(entry.content) { list.makeSpecial(entry.content) } else { try list.add(entry) }
     }
   }
 

@@ -168,6 +168,8 @@ struct AlignmentRunTests {
       let run = try AlignmentRun(
         recipe: recipe(in: folder) {
           $0.steps = 100
+          // With a baseline, completions that are all alike would teach nothing, and nothing would diverge.
+          $0.algorithm = .reinforce
           $0.optimizer = .sgd
           $0.learningRate = 1e6
           $0.weightDecay = 1e3

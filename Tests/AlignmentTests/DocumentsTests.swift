@@ -30,8 +30,14 @@ struct DocumentsTests {
     #expect(try read("One.\r\n<|endoftext|>\r\nTwo\r\nlines.\r\n") == ["One.", "Two\r\nlines."])
   }
 
+  @Test func `blanks around a separator say nothing`() throws {
+    for line in [" <|endoftext|>", "<|endoftext|> ", "\t<|endoftext|>\t\r"] {
+      #expect(try read("One.\n\(line)\nTwo.") == ["One.", "Two."])
+    }
+  }
+
   @Test func `a separator within a line is text`() throws {
-    for line in [" <|endoftext|>", "<|endoftext|> ", "a<|endoftext|>", "<|endoftext|>b", "<|EndOfText|>"] {
+    for line in ["a<|endoftext|>", "<|endoftext|>b", "<|EndOfText|>"] {
       #expect(try read("One.\n\(line)\nTwo.") == ["One.\n\(line)\nTwo."])
     }
   }
@@ -47,7 +53,7 @@ struct DocumentsTests {
   }
 
   @Test func `documents keep every character`() throws {
-    let text = "caf\u{65}\u{301} – „猫” 🐈\u{200B}\u{0} end"
+    let text = "caf\u{65}\u{301} – „猫” 🐈\u{200B}\u{1} end"
     let documents = try read("a\n<|endoftext|>\n\(text)\n")
     #expect(documents.count == 2)
     #expect(Array((documents.last ?? "").utf8) == Array(text.utf8))

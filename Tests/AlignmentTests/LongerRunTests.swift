@@ -179,7 +179,7 @@ extension AlignmentRunTests {
       let large = folder.appending(path: "large")
       try save(
         randomModel(vocabularySize: 7, hiddenSize: 640, endOfTextID: 6), letterTokenizer(), to: large)
-      func learningRate(_ recipe: String, _ model: URL, _ rate: String? = nil, rank: Int? = nil) throws -> Double {
+      func learningRate(_ recipe: String, _ model: URL, _ rate: Double? = nil, rank: Int? = nil) throws -> Double {
         var layers = try RecipeLayers(recipe)
         layers.set(.model, model.path)
         layers.set(.rewardModel, folder.appending(path: "reward").path)

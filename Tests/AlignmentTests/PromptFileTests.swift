@@ -53,7 +53,7 @@ struct PromptFileTests {
     #expect(
       try read(text, "p.txt").prompts.map(\.origin) == ["p.txt, line 1", "p.txt, line 6", "p.txt, line 10"])
     #expect(try texts("<|endoftext|>\na", "p.txt") == ["a"])
-    #expect(try texts("a\n <|endoftext|>\n", "p.txt") == ["a", " <|endoftext|>"])
+    #expect(try texts("a\n <|endoftext|>\nb", "p.txt") == ["a", "b"])
     expectError("no prompts", in: "<|endoftext|>\n\n<|endoftext|>", "p.txt")
     expectError("line 3", "empty", in: "a\n<|endoftext|>\n  \n<|endoftext|>", "p.txt")
   }
@@ -78,7 +78,9 @@ struct PromptFileTests {
     func message(_ role: String, _ content: String) -> ChatMessage { ChatMessage(role: role, content: content) }
     #expect(
       try read(turns, "p.jsonl").prompts.map(\.content) == [
-        .conversation([message("system", "s"), message("user", "u")]),
+        .conversation([
+          message("system", "s"), ChatMessage(role: "user", content: "u", members: [.init("name", .string("n"))]),
+        ]),
         .conversation([message("user", "u"), message("assistant", "a"), message("user", "")]),
         // The answer is to be found anew.
         .conversation([message("user", "u")]), .conversation([message("user", "v")]),
@@ -97,11 +99,10 @@ struct PromptFileTests {
       "line 1", "nothing to answer", in: "{\"messages\": [{\"role\": \"assistant\", \"content\": \"a\"}]}", "p.jsonl")
     for message in [
       "5", "{}", "{\"role\": \"user\"}", "{\"role\": \"\", \"content\": \"a\"}",
-      "{\"role\": \"user\", \"content\": null}",
-      "{\"role\": \"user\", \"content\": [{\"type\": \"text\", \"text\": \"a\"}]}",
+      "{\"role\": \"user\", \"content\": null}", "{\"role\": \"user\", \"content\": 5}",
     ] {
       expectError(
-        "line 1", "message 2", "role", in: "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}, \(message)]}",
+        "line 1", "message 2", "needs a", in: "{\"messages\": [{\"role\": \"user\", \"content\": \"a\"}, \(message)]}",
         "p.jsonl")
     }
     expectError("line 1", "nested", in: String(repeating: "[", count: 100_000), "p.jsonl")

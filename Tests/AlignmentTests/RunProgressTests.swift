@@ -6,7 +6,7 @@ import Testing
 
 extension AlignmentRunTests {
   @Test func `a step tells how far it is, part by part, and leaves nothing of it behind`() throws {
-    try withTemporaryFolder { folder in
+    try withModels { folder in
       let recipe = try recipe(in: folder) {
         $0.steps = 2
         $0.samples = 8

@@ -124,7 +124,7 @@ import Testing
     ]
     for bytes in sequences {
       for text in [
-        Array("{\"ab\":\"".utf8) + bytes + Array("\"}".utf8), Array("{\"bcde".utf8) + bytes + Array("\":1}".utf8),
+        Array("{\"ab\":\"".utf8) + bytes + Array("\"}".utf8), Array("{\"bcdef".utf8) + bytes + Array("\":1}".utf8),
       ] {
         #expect(throws: JSONError(reason: "the bytes are not UTF-8", offset: 7), "\(bytes)") {
           try JSONValue(parsing: text)
