@@ -55,7 +55,8 @@ extension Recipe {
       .model, .reference, .rewardModel, .promptTexts, .promptFile, .promptColumn, .system, .toward, .loraTargets,
       .memory,
     ]
-    let given = (try? Recipe().json).map { json in CodingKeys.allCases.filter { json[$0.rawValue] != nil } } ?? []
+    let given =
+      (try? Recipe().json).map { json in CodingKeys.allCases.filter { (json[$0.rawValue] ?? .null) != .null } } ?? []
     return YAMLKeys(
       all: CodingKeys.allCases.map(\.rawValue), texts: Set(texts.map(\.rawValue)),
       nullable: Set(CodingKeys.allCases.map(\.rawValue)).subtracting(given.map(\.rawValue)))

@@ -246,6 +246,9 @@ public struct Recipe: Codable, Sendable, Equatable {
     try read(.seed, &seed)
   }
 
+  /// What is wrong where prompts are given in two ways.
+  static let promptConflict = "and --prompt are both given; put all prompts into the file, or give none"
+
   /// Refuses settings that no run can have.
   ///
   /// - Throws: ``AlignmentError/setting(name:reason:)`` that names the flag.
@@ -259,8 +262,7 @@ public struct Recipe: Codable, Sendable, Equatable {
     }
     try check(promptFile != "", .promptFile, "is empty; give a file")
     try check(
-      promptFile == nil || promptTexts.texts.isEmpty, .promptFile,
-      "and --prompt are both given; put all prompts into the file, or give none")
+      promptFile == nil || promptTexts.texts.isEmpty, .promptFile, Self.promptConflict)
     try check(
       promptFile != nil || (!promptTexts.texts.isEmpty && !promptTexts.texts.contains("")), .prompt,
       "is empty; give a text to continue")

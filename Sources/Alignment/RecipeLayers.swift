@@ -43,6 +43,11 @@ public struct RecipeLayers {
       let settings = try Self.read(readYAML(file), name: name)
       keysOfFile = Set(settings.map(\.key))
       mapping = try Self.read(Self.presetText(Self.defaultName) ?? "", name: Self.defaultName)
+      // On the default recipe, the one would take the other's place.
+      let hasFile = settings.contains { $0.key == Recipe.CodingKeys.promptFile.rawValue && $0.value.null == nil }
+      if hasFile, keysOfFile?.contains(Recipe.CodingKeys.promptTexts.rawValue) == true {
+        throw AlignmentError.setting(name: "--prompts", reason: Recipe.promptConflict)
+      }
       let folder = isStream(file) ? nil : file.deletingLastPathComponent()
       for (key, value) in settings {
         guard let setting = Recipe.CodingKeys(rawValue: key) else { continue }

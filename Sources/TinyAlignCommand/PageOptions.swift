@@ -19,7 +19,7 @@ struct PageOptions: ParsableArguments {
   @Option(
     help: .init(
       "Host name that the page is asked for under, beside its own, as of a tunnel or a reverse proxy; may be given several "
-        + "times.", valueName: "name"))
+        + "times. (default: none)", valueName: "name"))
   var allowHost: [String] = []
   @Option(
     help: .init("Path under which a reverse proxy shows the page, such as /tinyalign. (default: /)", valueName: "path"))

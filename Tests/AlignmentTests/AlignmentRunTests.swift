@@ -1,6 +1,7 @@
 import Alignment
 import Foundation
 import Kernels
+import PolicyGradients
 import Runs
 import TestSupport
 import Testing

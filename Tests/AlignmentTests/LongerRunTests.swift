@@ -200,7 +200,7 @@ extension AlignmentRunTests {
       #expect(try learningRate("default", small) == 4e-4)
       let fitted = try learningRate("default", large)
       #expect(abs(fitted - 4e-4 * pow(2_269_056 / count, 0.75)) < 0.03 * fitted)
-      #expect(try learningRate("default", large, "4.0e-4") == 4e-4)
+      #expect(try learningRate("default", large, 4.0e-4) == 4e-4)
       #expect(try learningRate("tinycatstories", large) == 3e-5)
       // An adapter of few parameters.
       #expect(try learningRate("default", large, rank: 2) == 4e-4)

@@ -1,6 +1,7 @@
 import Alignment
 import Foundation
 import Kernels
+import PolicyGradients
 import Runs
 import TestSupport
 import Testing
@@ -21,6 +22,8 @@ extension AlignmentRunTests {
   private func diverging(in folder: URL, steps: Int = 12) throws -> Recipe {
     try recipe(in: folder) {
       $0.steps = steps
+      // With a baseline, completions that are all alike would teach nothing.
+      $0.algorithm = .reinforce
       $0.optimizer = .sgd
       // Each update makes all parameters a thousand times larger, until products of them are infinite.
       $0.learningRate = 1e3

@@ -44,7 +44,7 @@ extension CommandTests {
         let overview = lines.prefix { !$0.hasPrefix("USAGE:") }
         for (line, next) in zip(overview, overview.dropFirst()) {
           guard !line.isEmpty, let word = next.split(separator: " ").first else { continue }
-          #expect(line.count + 1 + word.count > 80, "a line that ends too early: \(line)")
+          #expect(line.count + 1 + word.count >= 80, "a line that ends too early: \(line)")
         }
         #expect(try names(in: folder).isEmpty)
       }

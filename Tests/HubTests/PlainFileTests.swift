@@ -16,7 +16,10 @@ import Testing
       let server = try FakeHub(files: modelFiles, large: largeFiles)
       let pull = Pulling(cache: folder)
       let model = try pull(from: server.hub.url, environment: Self.disabled)
-      let needed = ["config.json", "tokenizer.json", "model.safetensors", "1_Pooling/config.json"]
+      let needed = [
+        "config.json", "tokenizer.json", "model.safetensors", "1_Pooling/config.json",
+        "config_sentence_transformers.json",
+      ]
       #expect(
         try pull.paths()
           == Set(
@@ -29,7 +32,7 @@ import Testing
       #expect(try pull(from: server.hub.url, environment: Self.disabled) == model)
       #expect(server.hub.requests.count == before + 1)
       #expect(pull.events.contains(.cached(file: "model.safetensors", bytes: 300_000)))
-      #expect(HubCache(folder: folder).entries().map(\.bytes) == [303_027])
+      #expect(HubCache(folder: folder).entries().map(\.bytes) == [303_030])
       #expect(try HubCache(folder: folder).location(of: HubName("org/model")) != nil)
       // One that was cut off, as by another program, is fetched once more.
       try Data(modelFiles["config.json"]?.dropLast() ?? Data()).write(to: model.location.appending(path: "config.json"))

@@ -40,7 +40,7 @@ let largeFiles: Set = ["model.safetensors", "pytorch_model.bin"]
       #expect(try pull.paths() == expected)
       #expect(try String(contentsOf: repository.appending(path: "refs/main"), encoding: .utf8) == FakeHub.commit)
       #expect(Set(server.fetched) == Set(needed))
-      #expect(pull.events.contains(.found(name: "org/model", commit: FakeHub.commit, files: 4, bytes: 303_027)))
+      #expect(pull.events.contains(.found(name: "org/model", commit: FakeHub.commit, files: 5, bytes: 303_030)))
       #expect(pull.events.contains(.finished(file: "model.safetensors", bytes: 300_000)))
       let found = try HubCache(folder: folder).location(of: HubName("org/model"))
       #expect(found?.standardizedFileURL.path == snapshot.standardizedFileURL.path)

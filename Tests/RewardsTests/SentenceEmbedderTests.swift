@@ -49,10 +49,6 @@ import Testing
     ("modules.json", #"[{"path": "", "type": "x.Transformer"}]"#, "modules come as Transformer"),
     ("modules.json", "[]", "modules"),
     ("modules.json", #"[{"path": "0", "type": "T"}]"#, "\"T\""),
-    (
-      "modules.json", #"[{"path": "0_BERT", "type": "Transformer"}, {"path": "1_Pooling", "type": "Pooling"}]"#,
-      "\"0_BERT\""
-    ),
     ("modules.json", "{", "is damaged"),
     ("1_Pooling/config.json", #"{"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false}"#, "cls_token"),
     (

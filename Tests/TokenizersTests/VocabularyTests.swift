@@ -165,8 +165,8 @@ private struct Congruential: RandomNumberGenerator {
     #expect(try end(["special_tokens_map.json": #"{"eos_token": {"content": "<|im_end|>"}}"#]) == 2)
     #expect(
       try end([
-        "tokenizer_config.json": #"{"eos_token": "<|im_start|>"}"#, "special_tokens_map.json": #"{"eos_token": "a"}"#,
-      ]) == 1)
+        "tokenizer_config.json": #"{"eos_token": "<|im_start|>"}"#, "special_tokens_map.json": #"{"eos_token": "<|im_end|>"}"#,
+      ]) == 2)
   }
 
   @Test func `Chat templates come from their own file, a string or a list`() throws {

@@ -35,7 +35,7 @@ enum PromptFormat: String {
       case UInt8(ascii: "{")
       where Self.isObject(line) || isStream && line.allSatisfy({ $0 == 0x7B || Self.isBlank($0) }):
         self = .jsonLines
-      case UInt8(ascii: "[") where Self.isListOfObjects(bytes): self = .jsonList
+      case UInt8(ascii: "[") where Self.isList(bytes, ofTexts: isStream): self = .jsonList
       default: self = isStream && column != nil ? .csv : .text
       }
     }
@@ -48,13 +48,18 @@ enum PromptFormat: String {
     return true
   }
 
-  private static func isListOfObjects(_ bytes: Data) -> Bool {
+  /// Whether bytes are a list of objects or, where texts may be among them, of both.
+  private static func isList(_ bytes: Data, ofTexts: Bool) -> Bool {
     guard bytes.count <= 16 << 20, case .array(let list)? = try? JSONValue(parsing: [UInt8](bytes)) else {
       return false
     }
     return !list.isEmpty
       && list.allSatisfy { value in
-        if case .object = value { true } else { false }
+        switch value {
+        case .object: true
+        case .string: ofTexts
+        default: false
+        }
       }
   }
 }
