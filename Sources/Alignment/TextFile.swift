@@ -56,7 +56,8 @@ private func readBytes(_ file: URL, limit: Int) throws -> Data {
   if status.st_mode & S_IFMT == S_IFDIR { throw ReadingError(description: String(cString: strerror(EISDIR))) }
   func excess(_ size: String) -> ReadingError {
     ReadingError(
-      description: "it has \(size), more than the \(limit >> 20) MiB that are read of such a file; check that it is the right one")
+      description:
+        "it has \(size), more than the \(limit >> 20) MiB that are read of such a file; check that it is the right one")
   }
   guard Int(status.st_size) <= limit else { throw excess("\(Int(status.st_size) >> 20) MiB") }
   var bytes = Data()

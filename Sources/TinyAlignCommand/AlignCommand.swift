@@ -56,11 +56,13 @@ struct Align: ParsableCommand {
   @Option(help: .init("Tokens after the prompt, at most. (default: 4)", valueName: "n"))
   var maxNewTokens: Int?
   @Option(
-    help: .init("Learning rate. (default: 0.0004; less for models larger than the one in this program)", valueName: "x"))
+    help: .init("Learning rate. (default: 0.0004; less for models larger than the one in this program)", valueName: "x")
+  )
   var learningRate: Double?
   @Option(
     help: .init(
-      "How the learning rate changes over the steps, as transformers' schedules do. (default: linear)", valueName: "name"))
+      "How the learning rate changes over the steps, as transformers' schedules do. (default: linear)",
+      valueName: "name"))
   var learningRateSchedule: LearningRateSchedule.Shape?
   @Option(help: .init("Steps until the learning rate is at its highest. (default: 0)", valueName: "n"))
   var warmupSteps: Int?

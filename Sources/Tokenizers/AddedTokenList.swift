@@ -111,10 +111,11 @@ extension TokenizerConfiguration {
     let named = (special.map { ($0, $1) } + standard).sorted { Self.order($0.0) < Self.order($1.0) }
     // What is named more than once is as it is named last.
     let known = list
-    for var entry in named.map(\.1) + extra {
+    for var entry in named.map(\.1) + extra where !known.contains(entry.content) {
       entry.isSpecial = true
-      if known.contains(entry.content) { list.makeSpecial(entry.content) } else { try list.add(entry) }
+      try list.add(entry)
     }
+    for (_, entry) in named { list.makeSpecial(entry.content) }
   }
 
   private static func order(_ key: String) -> (Int, String) {

@@ -91,7 +91,8 @@ struct RecipeTests {
 
   @Test func `every setting can be set in YAML`() throws {
     let values: [Recipe.CodingKeys: String] = [
-      .model: "m", .reference: "r", .rewardModel: "w", .prompt: "Once", .chat: "true", .system: "Be brief.", .longPrompts: "skip",
+      .model: "m", .reference: "r", .rewardModel: "w", .prompt: "Once", .chat: "true", .system: "Be brief.",
+      .longPrompts: "skip",
       .toward: "dog", .steps: "31", .samples: "18", .samplesPerPrompt: "6",
       .maxNewTokens: "9", .algorithm: "reinforce", .optimizer: "sgd", .learningRate: "0.25",
       .learningRateSchedule: "cosine", .warmupSteps: "2", .weightDecay: "0.125", .maxGradientNorm: "1.5",
@@ -107,6 +108,7 @@ struct RecipeTests {
     expected.prompt = "Once"
     expected.chat = true
     expected.system = "Be brief."
+    expected.longPrompts = .skip
     expected.toward = "dog"
     expected.steps = 31
     expected.samples = 18

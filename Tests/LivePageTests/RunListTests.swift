@@ -80,7 +80,8 @@ import Testing
     defer { try? FileManager.default.removeItem(at: folder) }
     let writer = try WrittenRun(folder, steps: 4)
     #expect(throws: RunError.inUse(path: folder.path)) {
-      try RunWriter(resuming: folder, samplesPerStep: 6, following: (step: { _ in false }, isWhole: { _, _, _ in true }))
+      try RunWriter(
+        resuming: folder, samplesPerStep: 6, following: (step: { _ in false }, isWhole: { _, _, _ in true }))
     }
     let descriptor = open(folder.path, O_RDONLY | O_DIRECTORY)
     defer { close(descriptor) }
@@ -88,7 +89,8 @@ import Testing
     writer.writer.close()
     for _ in 0..<100 {
       #expect(Runs.isLocked(descriptor) == false)
-      let again = try RunWriter(resuming: folder, samplesPerStep: 6, following: (step: { _ in false }, isWhole: { _, _, _ in true }))
+      let again = try RunWriter(
+        resuming: folder, samplesPerStep: 6, following: (step: { _ in false }, isWhole: { _, _, _ in true }))
       #expect(Runs.isLocked(descriptor) == true)
       again.close()
     }

@@ -165,7 +165,8 @@ private struct Congruential: RandomNumberGenerator {
     #expect(try end(["special_tokens_map.json": #"{"eos_token": {"content": "<|im_end|>"}}"#]) == 2)
     #expect(
       try end([
-        "tokenizer_config.json": #"{"eos_token": "<|im_start|>"}"#, "special_tokens_map.json": #"{"eos_token": "<|im_end|>"}"#,
+        "tokenizer_config.json": #"{"eos_token": "<|im_start|>"}"#,
+        "special_tokens_map.json": #"{"eos_token": "<|im_end|>"}"#,
       ]) == 2)
   }
 
