@@ -159,7 +159,7 @@ struct ChatPromptTests {
     #expect(
       message("{\(turn), \"chat_template_kwargs\": {\"messages\": 1}}").contains("'messages' in chat_template_kwargs"))
     #expect(message("prompt,tools\na,b", name: "p.csv").contains("the column 'tools' is not read from CSV"))
-    #expect(message(#"{"messages": [{"role": "user"}]}"#).contains("message 1 needs a content"))
+    #expect(message(#"{"messages": [{"role": "user"}]}"#).contains("message 1 needs a role and a content"))
   }
 
   @Test func `the date that a template tells is the one given`() throws {

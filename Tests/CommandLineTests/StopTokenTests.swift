@@ -175,7 +175,7 @@ extension CommandTests {
           "align", "--model", "model", "--reference", "other", "--steps", "1", "--samples", "4", "--max-new-tokens",
           "4",
           "--out", "run", in: folder)
-        expectRefusal(result, status: 1, saying: "--reference has another tokenizer")
+        expectRefusal(result, status: 2, saying: "--reference has another tokenizer")
         #expect(try !names(in: folder).contains("run"))
       }
     }

@@ -220,13 +220,13 @@ extension PromptSet {
       var size = 0
       var messages = try list.enumerated().map { index, value in
         guard case .object(let members) = value, let role = value["role"]?.stringValue, !role.isEmpty else {
-          throw failure(at: place, "message \(index + 1) needs a role, a text")
+          throw failure(at: place, "message \(index + 1) needs a role and a content, both texts")
         }
         let content = value["content"]?.stringValue
         // A call of tools need not say anything, and some templates take content in parts.
         let isContentElsewhere = value["tool_calls"] != nil || (value["content"]?.isList ?? false)
         guard content != nil || isContentElsewhere else {
-          throw failure(at: place, "message \(index + 1) needs a content, a text")
+          throw failure(at: place, "message \(index + 1) needs a role and a content, both texts")
         }
         let kept = members.filter { $0.key != "role" && ($0.key != "content" || content == nil) }
         var more = kept.map { TemplateData.Member($0.key, $0.value.templateData) }
