@@ -234,7 +234,8 @@ public final class PolicyTrainer {
       return (texts, try reward.rewards(for: judged), reward.truncatedCount(of: judged))
     }
     if let index = rewards.firstIndex(where: { !$0.isFinite }) {
-      throw AlignmentError.diverged(step: number, reason: "the reward of story \(index) is not finite: \(texts[index])")
+      throw AlignmentError.diverged(
+        step: number, reason: "the reward of story \(index) is not finite: \(Self.oneLine(texts[index]))")
     }
     let advantages = recipe.algorithm.advantages(rewards: rewards, groupSize: groupSize)
     var step = Step(
@@ -292,7 +293,13 @@ public final class PolicyTrainer {
     throw AlignmentError.diverged(
       step: number,
       reason: "\(name) is not finite; lower --learning-rate or raise --kl-coefficient"
-        + (story.map { " (seen first in story \($0): \(step.prompts[$0].text)\(step.texts[$0]))" } ?? ""))
+        + (story.map { " (seen first in story \($0): \(Self.oneLine(step.prompts[$0].text + step.texts[$0])))" } ?? ""))
+  }
+
+  /// The end of a text, on one line.
+  private static func oneLine(_ text: String) -> String {
+    let line = text.split(whereSeparator: \.isNewline).joined(separator: " ")
+    return line.count > 200 ? "…" + line.suffix(199) : line
   }
 
   /// Adds the numbers of some of the step's stories, whose tree is in `activations`, and where asked for their gradient.

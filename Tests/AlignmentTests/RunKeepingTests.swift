@@ -25,6 +25,8 @@ extension AlignmentRunTests {
       // With a baseline, completions that are all alike would teach nothing.
       $0.algorithm = .reinforce
       $0.optimizer = .sgd
+      // Its advantages are not 0 where all completions are the same.
+      $0.algorithm = .reinforce
       // Each update makes all parameters a thousand times larger, until products of them are infinite.
       $0.learningRate = 1e3
       $0.weightDecay = 1

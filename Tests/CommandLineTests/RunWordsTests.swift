@@ -80,8 +80,8 @@ extension CommandTests {
     @Test func `skipped steps are said, counted, and stop the run when they do not end`() throws {
       try withTemporaryFolder { folder in
         let settings = [
-          "align", "--samples", "4", "--non-finite", "skip", "--optimizer", "sgd", "--learning-rate", "1e6",
-          "--weight-decay", "1e3",
+          "align", "--samples", "4", "--non-finite", "skip", "--algorithm", "reinforce", "--optimizer", "sgd",
+          "--learning-rate", "1e3", "--weight-decay", "1",
         ]
         let stopped = try tinyalign(settings + ["--steps", "20", "--out", "stopped"], in: folder)
         #expect(stopped.status == 1)
