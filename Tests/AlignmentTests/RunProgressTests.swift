@@ -1,7 +1,6 @@
 import Alignment
 import Foundation
 import Runs
-import TestSupport
 import Testing
 
 extension AlignmentRunTests {

@@ -33,10 +33,10 @@ extension BrowserTests {
       #expect(try await page.text(of: "#run-count") == "1 of 26 runs")
       try await page.wait(until: "location.hash.includes('find=SWEEP')")
       try await page.run(
-        "const f = document.getElementById('run-find'); f.value = ''; f.dispatchEvent(new Event('input'))")
+        "((f) => { f.value = ''; f.dispatchEvent(new Event('input')) })(document.getElementById('run-find'))")
       for (order, value) in [("reward", "-r.last_reward"), ("kl", "r.last_kl"), ("steps", "-r.completed_steps")] {
         try await page.run(
-          "const s = document.getElementById('run-order'); s.value = '\(order)'; s.dispatchEvent(new Event('change'))")
+          "((s) => { s.value = '\(order)'; s.dispatchEvent(new Event('change')) })(document.getElementById('run-order'))")
         let isAscending: Bool = try await page.evaluate(
           "[...document.querySelectorAll('#run-list li')].map(li => TinyAlign.page.find(li.dataset.id)).map(r => \(value))"
             + ".every((x, i, all) => i === 0 || all[i - 1] <= x)")

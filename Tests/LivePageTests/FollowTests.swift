@@ -46,7 +46,8 @@ private struct NewsReader {
           try run.step(step)
           let isTold = try await news.wait {
             #expect($0["resets"] == [] && $0["gone"] == [])
-            return $0["steps"] == .array([.object([.init("run", .string(id)), .init("step", .integer(step))])])
+            let told = $0["steps"]?.arrayValue ?? []
+            return told.count == 1 && told[0]["run"] == .string(id) && told[0]["step"] == .integer(step)
           }
           #expect(isTold, "step \(step)")
           #expect(try await page.json("/api/charts?runs=\(id)")["steps"]?.integerValue == step)

@@ -90,10 +90,13 @@
     page.refreshAll();
   };
 
+  const heard = new Map();
   const heed = async ({ runs, steps = [], resets = [], gone = [] }) => {
     for (const { run, step, doing } of steps) {
       const known = page.find(run);
-      const isFurther = known && step > known.completed_steps;
+      // The list may have told of the step before; how far one is in the next step is no news for the sections.
+      const isFurther = heard.get(run) !== step;
+      heard.set(run, step);
       if (known && Number.isSafeInteger(step)) {
         known.doing = doing;
         known.completed_steps = Math.max(known.completed_steps, step);
