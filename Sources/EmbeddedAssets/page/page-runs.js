@@ -47,7 +47,7 @@
   const noteMissing = (folders) => {
     const missing = page.view.runs.filter((id) => !page.find(id));
     if (missing.length === 0) return;
-    const what = page.view.named ? `“${page.view.named}”` : `the run ${missing.join(", ")}`;
+    const what = page.view.named ? `“${page.isolated(page.view.named)}”` : `the run ${missing.join(", ")}`;
     const who = page.view.runs.length === 1 ? "which is" : `of which ${counted(missing.length, "run is", "runs are")}`;
     setText($("missing"), `This link shows ${what}, ${who} not in ${folders.join(", ") || "the folders served here"}: deleted, `
       + "moved, or served by another tinyalign.");
