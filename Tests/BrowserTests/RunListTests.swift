@@ -36,7 +36,8 @@ extension BrowserTests {
         "((f) => { f.value = ''; f.dispatchEvent(new Event('input')) })(document.getElementById('run-find'))")
       for (order, value) in [("reward", "-r.last_reward"), ("kl", "r.last_kl"), ("steps", "-r.completed_steps")] {
         try await page.run(
-          "((s) => { s.value = '\(order)'; s.dispatchEvent(new Event('change')) })(document.getElementById('run-order'))")
+          "((s) => { s.value = '\(order)'; s.dispatchEvent(new Event('change')) })(document.getElementById('run-order'))"
+        )
         let isAscending: Bool = try await page.evaluate(
           "[...document.querySelectorAll('#run-list li')].map(li => TinyAlign.page.find(li.dataset.id)).map(r => \(value))"
             + ".every((x, i, all) => i === 0 || all[i - 1] <= x)")
