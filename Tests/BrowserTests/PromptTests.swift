@@ -40,7 +40,8 @@ extension BrowserTests {
       // All of the prompt is a click away.
       try await page.click("#stories-prompt summary")
       #expect(try await isSeen("<|im_start|>system", in: "stories", of: page))
-      #expect(try await page.evaluate(Self.misfits, as: [String].self) == [])
+      let misfits = try await page.evaluate(Self.misfits, as: [String].self)
+      #expect(misfits == [])
       #expect(served.complaints == [])
     }
   }

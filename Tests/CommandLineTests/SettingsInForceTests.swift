@@ -19,7 +19,9 @@ extension CommandTests {
           #expect(recipe[unset] is NSNull, "\(unset)")
         }
         let report = try text(run.appending(path: "report.html"))
-        for (name, value) in [("weight_decay", "0.01"), ("lora_alpha", "4"), ("max_gradient_norm", "none: gradients are not clipped")] {
+        for (name, value) in [
+          ("weight_decay", "0.01"), ("lora_alpha", "4"), ("max_gradient_norm", "none: gradients are not clipped"),
+        ] {
           #expect(report.contains("<tr><th scope=\"row\">\(name)</th><td>\(value)</td></tr>"), "\(name)")
         }
         let created = try #require(manifest["created"] as? String).prefix(16).replacing("T", with: " ")

@@ -20,7 +20,11 @@ import Testing
           try date(seconds)
           #expect(try await page.json("/api/runs")["runs"]?.arrayValue?.map { $0["is_live"] } == [true])
         }
+        // A program that is killed leaves what it said last.
+        let progress = folder.appending(path: "a").appending(path: RunFolder.progress)
+        let last = try Data(contentsOf: progress)
         run.writer.close()
+        try last.write(to: progress)
         for seconds in [-86_400.0, 0, 86_400] {
           try date(seconds)
           let runs = try await page.json("/api/runs")["runs"]?.arrayValue

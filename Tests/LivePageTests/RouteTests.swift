@@ -197,7 +197,7 @@ import Testing
         #expect(style.text == ["theme.css", "pictures.css", "page.css"].map(pageAsset).joined(separator: "\n"))
         let script = try await page.get("/page.js")
         #expect(script.headers["content-type"] == "text/javascript; charset=utf-8")
-        let scripts = ["charts.js", "tree.js", "heatmap.js", "page.js"]
+        let scripts = ["charts.js", "tree.js", "heatmap.js", "recipe.js", "page.js"]
         #expect(script.text == scripts.map(pageAsset).joined(separator: "\n"))
         #expect(try await page.json("/api/glossary")["html"]?.stringValue == glossaryHTML())
       }

@@ -29,7 +29,8 @@ window.TinyAlign = window.TinyAlign || {};
   };
 
   plots.duration = (seconds) => {
-    if (seconds < 99.5) return `${plots.written(Number(seconds.toPrecision(3)))} s`;
+    const short = Number(seconds.toPrecision(3));
+    if (seconds < 99.5) return `${short >= 0.001 ? short : plots.written(short)} s`;
     const whole = Math.round(seconds);
     return whole < 3600 ? `${Math.floor(whole / 60)} min ${whole % 60} s`
       : `${Math.floor(whole / 3600).toLocaleString("en-US")} h ${Math.floor(whole % 3600 / 60)} min`;
