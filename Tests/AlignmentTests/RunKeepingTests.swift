@@ -22,8 +22,6 @@ extension AlignmentRunTests {
   private func diverging(in folder: URL, steps: Int = 12) throws -> Recipe {
     try recipe(in: folder) {
       $0.steps = steps
-      // With a baseline, completions that are all alike would teach nothing.
-      $0.algorithm = .reinforce
       $0.optimizer = .sgd
       // Its advantages are not 0 where all completions are the same.
       $0.algorithm = .reinforce
