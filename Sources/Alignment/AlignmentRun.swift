@@ -106,6 +106,7 @@ public final class AlignmentRun {
       guard reader.manifest.status != .finished else {
         // It may have been killed before it could do so itself. Its state stays: a longer run goes on from it.
         RunFolder.removeUnfinishedFiles(in: folder)
+        try? FileManager.default.removeItem(at: folder.appending(path: RunFolder.progress))
         let done = reader.manifest.completedSteps
         throw AlignmentError.text(
           reason:

@@ -116,7 +116,11 @@ extension CommandTests {
         expectRefusal(
           try tinyalign("align", "--resume", "nowhere", in: folder), status: 1, saying: "nowhere is not a run folder")
         _ = output(of: try tinyalign(["align", "--out", "run"] + Self.settings, in: folder))
+        // A power cut may have brought back what was removed at the end.
+        let progress = folder.appending(path: "run/progress.json")
+        try Data(#"{"host":"here","locked":true}"#.utf8).write(to: progress)
         expectRefusal(try tinyalign("align", "--resume", "run", in: folder), status: 1, saying: "is finished")
+        #expect(!FileManager.default.fileExists(atPath: progress.path))
         // What a longer run goes on from.
         #expect(try names(in: folder.appending(path: "run")).contains("training_state.safetensors"))
         expectRefusal(
