@@ -48,7 +48,7 @@ let package = Package(
     .target(name: "EmbeddedAssets"),
     module("JSON"),
     module("Kernels", ["CMatrixProducts", "CPlatform"]),
-    module("Tokenizers", ["JSON"]),
+    module("Tokenizers"),
     module("ChatTemplates"),
     module("Checkpoints", ["JSON"]),
     module("Hub", ["Checkpoints", crypto]),
